@@ -1,0 +1,78 @@
+"""`fsm-worker check`: everything that is wrong with a machine or a worker file, without a broker."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from worker.cli import options
+from worker.cli.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from fsm_core.definition import Finding
+
+
+def check(
+    machine: Annotated[Path | None, typer.Argument(metavar="[MACHINE]", help="A machine document.", exists=True, dir_okay=False, readable=True)] = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="A worker file: its rules and its machine.",
+                                                exists=True, dir_okay=False, readable=True)] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
+    trust: Annotated[bool, typer.Option("--trust", help="Check as a trusted document.")] = False,
+    param: Annotated[list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Override a param of the machine.")] = None,
+    function: Annotated[list[str] | None, typer.Option("--function", metavar="NAME=MODULE:ATTR", help="A function that a safe machine may call.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Check a machine, or a worker file together with its machine.
+
+    Example: fsm-worker check -c worker.yaml --strict
+    """
+    if (machine is None) == (config is None):
+        raise typer.BadParameter("give either MACHINE or -c FILE", param_hint="MACHINE")
+    params, functions = options.params(param), options.functions(function)
+    if config is not None:
+        findings = of_worker(config, trust, functions, params)
+    else:
+        findings = of_machine(machine, trust, functions, params)
+    report(findings, json_)
+    failing = {"error", "warning"} if strict else {"error"}
+    raise typer.Exit(Exit.ERRORS if any(f.severity in failing for f in findings) else Exit.OK)
+
+
+def of_machine(source: Any, trusted: bool, functions: dict[str, Any], params: dict[str, Any]) -> list[Finding]:
+    """The findings of one machine document; exit 2 where its file cannot be read."""
+    from fsm_core.checks import check as check_machine
+
+    try:
+        return list(check_machine(source, trusted=trusted, functions=functions, params=params))
+    except (OSError, UnicodeDecodeError) as error:
+        print(f"{source}: cannot be read: {error}", file=sys.stderr)
+        raise typer.Exit(Exit.USAGE) from None
+
+
+def of_worker(path: Path, trust: bool, functions: dict[str, Any], params: dict[str, Any]) -> list[Finding]:
+    """The findings of a worker file, or, once it has none, of the machine that it names."""
+    from worker.config.load import ConfigError, load_config
+
+    try:
+        loaded = load_config(path, [], os.environ)
+    except ConfigError as error:
+        return list(error.findings)
+    settings = loaded.config
+    return of_machine(loaded.machine, trust or settings.trust, {**settings.functions, **functions}, {**settings.params, **params})
+
+
+def report(findings: list[Finding], as_json: bool) -> None:
+    """Print the findings, each with file:line:column, and their number."""
+    if as_json:
+        ok = not any(f.severity == "error" for f in findings)
+        print(json.dumps({"ok": ok, "findings": [f.as_dict() for f in findings]}))
+        return
+    for finding in findings:
+        print(finding)
+    counts = {s: sum(f.severity == s for f in findings) for s in ("error", "warning", "info")}
+    print("ok" if not findings else ", ".join(f"{n} {s}{'s' if n != 1 and s != 'info' else ''}" for s, n in counts.items() if n))
