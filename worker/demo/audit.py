@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
+from worker.demo import topics
 from worker.demo.feeder import Fate, Ledger
 
 
@@ -62,17 +61,14 @@ def judge(ledger: Ledger, outputs: Iterable[bytes], dead: Iterable[bytes]) -> Au
     return Audit(len(ledger.fates), seen[Fate.PRODUCED], seen[Fate.DEAD_LETTERED], seen[Fate.DROPPED], lost, wrong, unknown, duplicates)
 
 
-async def read_keys(bootstrap: str, topics: Sequence[str]) -> list[bytes]:
-    """Every key of the topics from their first offset to the end as it is now; a record without a key counts as `b""`."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest",
-                                isolation_level="read_committed")
+async def read_keys(bootstrap: str, *names: str) -> list[bytes]:
+    """Every key of the topics, from their first offset to the end as it is now; a record without a key counts as `b""`."""
+    consumer = topics.reader(bootstrap)
     await consumer.start()
     try:
-        await consumer.client.force_metadata_update() if hasattr(consumer, "client") else None
-        partitions = [TopicPartition(t, p) for t in topics for p in await partitions_of(consumer, t)]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
+        assigned = topics.partitions(*names)
+        consumer.assign(assigned)
+        ends = await consumer.end_offsets(assigned)
         keys: list[bytes] = []
         while any([await consumer.position(tp) < end for tp, end in ends.items()]):
             for records in (await consumer.getmany(timeout_ms=500)).values():
@@ -80,3 +76,8 @@ async def read_keys(bootstrap: str, topics: Sequence[str]) -> list[bytes]:
         return keys
     finally:
         await consumer.stop()
+
+
+async def audit(bootstrap: str, ledger: Ledger) -> Audit:
+    """Read the outputs and the dead letters, and judge them."""
+    return judge(ledger, await read_keys(bootstrap, *topics.OUTPUTS), await read_keys(bootstrap, topics.DEAD_LETTERS))
