@@ -1,0 +1,102 @@
+"""Bytes to record and back: exactly the JSON that goes in, and never a `null` that was a NaN."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import orjson
+
+MAX_DEPTH = 254
+"""The deepest nesting that orjson writes."""
+
+
+class Malformed(ValueError):
+    """A value that is no record."""
+
+
+class Unencodable(ValueError):
+    """A record that cannot be written as JSON without changing what it says."""
+
+
+@cache
+def settle_heap() -> None:
+    """Allocate and free 30 MB once, so that glibc stops trimming and regrowing the heap under orjson's results."""
+    heap = bytearray(30_000_000)
+    del heap
+
+
+def decode(raw: bytes) -> dict[str, Any]:
+    """The record that a JSON value says; `Malformed` if it is no object, or not strictly JSON."""
+    try:
+        record = orjson.loads(raw)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Malformed(str(error)) from None
+    if record.__class__ is not dict:
+        raise Malformed(f"a record is an object, this is {describe(record)}")
+    return record
+
+
+def decode_text(raw: bytes) -> dict[str, Any]:
+    """The record of a value that is read as text."""
+    try:
+        return {"line": raw.decode()}
+    except UnicodeDecodeError as error:
+        raise Malformed(f"not UTF-8: {error.reason} at byte {error.start}") from None
+
+
+def encode(record: dict[str, Any]) -> bytes:
+    """The record as compact JSON; `Unencodable` says why not."""
+    try:
+        value = orjson.dumps(record)
+    except (TypeError, ValueError, RecursionError) as error:
+        if "64-bit" not in str(error):
+            raise Unencodable(str(error)) from None
+        return _encode_exactly(record)
+    if b"null" in value:
+        refuse_nonfinite(record)
+    return value
+
+
+def _encode_exactly(record: dict[str, Any]) -> bytes:
+    """The slower way, for integers over 64 bits."""
+    refuse_nonfinite(record)
+    try:
+        return json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Unencodable(str(error)) from None
+
+
+def refuse_nonfinite(value: Any, depth: int = 0) -> None:
+    """Raise `Unencodable` if a NaN or an infinity stands anywhere, a key is no text, or the nesting is too deep."""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise Unencodable(f"{value} is no JSON number")
+        return
+    if not isinstance(value, dict | list | tuple):
+        return
+    if depth > MAX_DEPTH:
+        raise Unencodable("nested too deep to be written")
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if not isinstance(name, str):
+                raise Unencodable(f"a field name is text, this is {describe(name)}")
+            refuse_nonfinite(item, depth + 1)
+        return
+    for item in value:
+        refuse_nonfinite(item, depth + 1)
+
+
+_NAMES: dict[type, str] = {dict: "an object", list: "a list", str: "text", bool: "a boolean", int: "a number",
+                           float: "a number", type(None): "null"}
+
+
+def describe(value: Any) -> str:
+    """What a value is, in the words of the language."""
+    return _NAMES.get(type(value), type(value).__name__)
+
+
+Decoder = Callable[[bytes], dict[str, Any]]
