@@ -70,7 +70,7 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at exit
         sys.exit(Exit.ERRORS)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last stop: whatever it is, it exits 70
         traceback.print_exc()
         print(f"internal error: {type(error).__name__}: {error}; please report it with the lines above", file=sys.stderr)
         sys.exit(Exit.INTERNAL)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -55,15 +54,21 @@ def of_machine(source: Any, trusted: bool, functions: dict[str, Any], params: di
 
 
 def of_worker(path: Path, trust: bool, functions: dict[str, Any], params: dict[str, Any]) -> list[Finding]:
-    """The findings of a worker file, or, once it has none, of the machine that it names."""
-    from worker.config.load import ConfigError, load_config
+    """The findings of a worker file, of the machine that it names, and, once both are sound, of the two together."""
+    from fsm_core import load
+    from worker.config import ConfigError, load_config
 
     try:
-        loaded = load_config(path, [], os.environ)
+        loaded = load_config(path)
     except ConfigError as error:
         return list(error.findings)
     settings = loaded.config
-    return of_machine(loaded.machine, trust or settings.trust, {**settings.functions, **functions}, {**settings.params, **params})
+    trusted, functions, params = trust or settings.trust, {**settings.functions, **functions}, {**settings.params, **params}
+    findings = [*loaded.findings, *of_machine(settings.machine, trusted, functions, params)]
+    if not any(f.severity == "error" for f in findings):
+        machine = load(settings.machine, trusted=trusted, functions=functions, params=params)
+        findings += loaded.check_machine(machine.definition)
+    return findings
 
 
 def report(findings: list[Finding], as_json: bool) -> None:

@@ -26,7 +26,7 @@ def run(
     Example: fsm-worker run -c worker.yaml --set kafka.group_id=orders-2
     """
     from fsm_core.errors import DocumentError
-    from worker.config.load import ConfigError, load_config
+    from worker.config import ConfigError, load_config
     from worker.wiring import run_worker
 
     overrides = [*(sets or ()), *(["trust=true"] if trust else ())]

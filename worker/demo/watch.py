@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Self
 
 from aiokafka import ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
@@ -39,7 +40,7 @@ class Watch:
         self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
         self._fresh: deque[DeadLetter] = deque(maxlen=50)
 
-    async def __aenter__(self) -> Watch:
+    async def __aenter__(self) -> Self:
         await self._consumer.start()
         self._consumer.assign(topics.partitions(topics.DEAD_LETTERS))
         await self._admin.start()
@@ -60,7 +61,7 @@ class Watch:
         """Up to `most` of those written since the last call, the newest last."""
         for records in (await self._consumer.getmany(timeout_ms=10)).values():
             self._fresh.extend(in_short(record) for record in records)
-        newest = list(self._fresh)[-most:]
+        newest = list(self._fresh)[max(len(self._fresh) - most, 0):]
         self._fresh.clear()
         return newest
 

@@ -28,7 +28,7 @@ class WorkerProcess:
     @classmethod
     async def start(cls, bootstrap: str, port: int) -> WorkerProcess:
         """Start it on the packaged worker.yaml. Its page listens on `port`; 0 is a free one."""
-        log = tempfile.TemporaryFile()
+        log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker and goes with it
         with as_file(files("worker.demo")) as folder:
             process = await asyncio.create_subprocess_exec(
                 *command(str(folder / "worker.yaml"), bootstrap, port), stdin=asyncio.subprocess.DEVNULL,
