@@ -1,0 +1,140 @@
+"""How a document writes logic: a text, an object with type and code, a ref, a function object, declarative rules."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from fsm_core.definition import Code, Rules
+from fsm_core.document.composing import step
+from fsm_core.document.report import Report
+from fsm_core.expressions import parse_code
+
+_TYPES = ("inline", "builtin", "custom", "registered")
+_JSON_TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
+
+
+def parse_function(report: Report, spec: Any, pointer: str) -> Code | None:
+    """One function or condition; None, with a finding, where it is none."""
+    if isinstance(spec, str):
+        return _text(report, spec, pointer)
+    if callable(spec):
+        if report.trusted:
+            return Code("callable", _name(spec), None, spec, report.document.mark(pointer))
+        report.say(410, "a safe document holds no function objects", pointer)
+        return None
+    if not isinstance(spec, dict):
+        report.say(112, f"a function is a text or an object, not {type(spec).__name__}", pointer)
+        return None
+    report.keys(spec, pointer, ("type", "code", "ref", "name", "pure", "idempotent", "description"),
+                ("mode", "timeout", "args", "into", "retry", "params", "module"))
+    kind = spec.get("type", "inline" if "code" in spec else "registered")
+    if kind not in _TYPES:
+        report.say(100, f"unknown function type `{kind}`", step(pointer, "type"), "one of " + ", ".join(_TYPES))
+        return None
+    if "code" in spec:
+        return _coded(report, spec, kind, pointer)
+    name = spec.get("ref", spec.get("name"))
+    if not isinstance(name, str):
+        report.say(112, "a function needs `code` or `ref`", pointer)
+        return None
+    return _registered(report, name, pointer)
+
+
+def _coded(report: Report, spec: dict[str, Any], kind: str, pointer: str) -> Code | None:
+    if "ref" in spec or kind != "inline":
+        report.say(112, "`code` goes with type inline and without `ref`", pointer)
+        return None
+    if isinstance(spec["code"], str):
+        return _text(report, spec["code"], step(pointer, "code"))
+    if callable(spec["code"]):
+        return parse_function(report, spec["code"], step(pointer, "code"))
+    report.say(112, "`code` must be text", step(pointer, "code"))
+    return None
+
+
+def _text(report: Report, text: str, pointer: str) -> Code | None:
+    try:
+        return report.judge(parse_code(text, report.document.mark(pointer)))
+    except SyntaxError as error:
+        report.say(106, f"not Python: {error.msg}", pointer, "names that are Python words are written data['from']")
+        return None
+
+
+def parse_formula(report: Report, text: str, pointer: str) -> Code | None:
+    """A text that must be a formula, not inline code."""
+    code = _text(report, text, pointer)
+    if code is not None and code.kind != "formula":
+        report.say(112, "a formula is an expression, not a lambda or def", pointer)
+        return None
+    return code
+
+
+def _registered(report: Report, name: str, pointer: str) -> Code | None:
+    function: Callable[..., Any] | None = (report.functions or {}).get(name)
+    if function is None and report.trusted and ":" in name:
+        function = _imported(name)
+    if function is None:
+        report.say(111, f"no function '{name}'", pointer, "give it in `functions=`")
+        return None
+    return Code("callable", name, None, function, report.document.mark(pointer))
+
+
+def _imported(name: str) -> Callable[..., Any] | None:
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError):
+        return None
+    return found if callable(found) else None
+
+
+def _name(function: Any) -> str:
+    return f"{getattr(function, '__module__', '')}:{getattr(function, '__qualname__', type(function).__qualname__)}"
+
+
+def parse_functions(report: Report, spec: Any, pointer: str) -> tuple[Code, ...]:
+    """One function or a list of them."""
+    if spec is None:
+        return ()
+    if isinstance(spec, list):
+        found = [parse_function(report, item, step(pointer, i)) for i, item in enumerate(spec)]
+    else:
+        found = [parse_function(report, spec, pointer)]
+    return tuple(f for f in found if f is not None)
+
+
+def parse_validates(report: Report, spec: Any, pointer: str) -> tuple[Code | Rules, ...]:
+    """Validates: functions or declarative rules, one or a list."""
+    if spec is None:
+        return ()
+    if isinstance(spec, list):
+        each = [parse_validates(report, item, step(pointer, i)) for i, item in enumerate(spec)]
+        return tuple(v for some in each for v in some)
+    if isinstance(spec, dict) and not {"code", "ref", "name", "type"} & spec.keys():
+        return (_rules(report, spec, pointer),)
+    return parse_functions(report, spec, pointer)
+
+
+def _rules(report: Report, spec: dict[str, Any], pointer: str) -> Rules:
+    report.keys(spec, pointer, ("required", "types", "ranges"))
+    required = report.list(spec.get("required"), step(pointer, "required"), "`required`")
+    types = report.object(spec.get("types", {}), step(pointer, "types"), "`types`")
+    ranges = report.object(spec.get("ranges", {}), step(pointer, "ranges"), "`ranges`")
+    for name in required:
+        if not isinstance(name, str):
+            report.say(112, "`required` lists field names", step(pointer, "required"))
+    for name, kind in types.items():
+        if kind not in _JSON_TYPES:
+            report.say(112, f"unknown type `{kind}`", step(step(pointer, "types"), name), "one of " + ", ".join(_JSON_TYPES))
+    bounds = {n: b for n, b in ranges.items() if _is_range(report, b, step(step(pointer, "ranges"), n))}
+    return Rules(tuple(required), dict(types), {n: (b[0], b[1]) for n, b in bounds.items()})
+
+
+def _is_range(report: Report, bounds: Any, pointer: str) -> bool:
+    good = isinstance(bounds, list) and len(bounds) == 2 and all(
+        b is None or (isinstance(b, int | float) and not isinstance(b, bool)) for b in bounds)
+    if not good:
+        report.say(112, "a range is [lowest, highest], null for open", pointer)
+    return good

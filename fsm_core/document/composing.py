@@ -1,0 +1,77 @@
+"""YAML text to plain values, with the place of each value: no tags, no duplicate keys, no alias bombs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from fsm_core.definition import Finding, Mark
+
+MOST_NODES = 200_000
+_PLAIN = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq"))
+
+
+def compose(text: str, file: str) -> tuple[Any, dict[str, Mark], list[Finding]]:
+    """The value, the mark of each JSON pointer, and what is wrong with the text itself."""
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        node = yaml.compose(text)
+        reader = _Reader(file, yaml)
+        value = reader.read(node, "") if node is not None else None
+    except MarkedYAMLError as error:
+        return None, {}, [Finding(106, "error", error.problem or "not YAML", _mark("", file, error.problem_mark))]
+    except (YAMLError, ValueError, RecursionError) as error:
+        return None, {}, [Finding(106, "error", f"not YAML: {error}" if str(error) else "nested too deeply", Mark("", file))]
+    return value, reader.marks, reader.findings
+
+
+def _mark(pointer: str, file: str, place: Any) -> Mark:
+    return Mark(pointer, file, place.line + 1, place.column + 1) if place is not None else Mark(pointer, file)
+
+
+def step(pointer: str, key: Any) -> str:
+    """The JSON pointer one level down."""
+    return f"{pointer}/{str(key).replace('~', '~0').replace('/', '~1')}"
+
+
+class _Reader:
+    def __init__(self, file: str, yaml: YAML) -> None:
+        self.file = file
+        self.scalar = yaml.constructor.construct_object
+        self.marks: dict[str, Mark] = {}
+        self.findings: list[Finding] = []
+        self.left = MOST_NODES
+
+    def read(self, node: Node, pointer: str) -> Any:
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError(f"more than {MOST_NODES} values")
+        self.marks[pointer] = _mark(pointer, self.file, node.start_mark)
+        if str(node.tag) not in _PLAIN:
+            self.say(117, f"{str(node.tag).rpartition(':')[2]} is not JSON: quote it", pointer)
+            return str(node.value) if isinstance(node, ScalarNode) else None
+        if isinstance(node, MappingNode):
+            return self._mapping(node, pointer)
+        if isinstance(node, SequenceNode):
+            return [self.read(item, step(pointer, i)) for i, item in enumerate(node.value)]
+        return self.scalar(node)
+
+    def _mapping(self, node: MappingNode, pointer: str) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = key_node.value
+            below = step(pointer, key if isinstance(key, str) else "?")
+            value = self.read(value_node, below)
+            self.marks[below] = _mark(below, self.file, key_node.start_mark)
+            if str(key_node.tag) != "tag:yaml.org,2002:str":
+                self.say(117, f"the key {key!r} is no text: quote it", below)
+            elif key in made:
+                self.say(100, f"the key '{key}' is there twice", below)
+            made[str(key)] = value
+        return made
+
+    def say(self, code: int, message: str, pointer: str) -> None:
+        self.findings.append(Finding(code, "error", message, self.marks[pointer]))

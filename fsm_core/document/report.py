@@ -1,0 +1,79 @@
+"""Where the parsers put what they find: findings, each with its place."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from fsm_core.definition import Code, Finding, Severity
+from fsm_core.document.composing import step
+from fsm_core.document.reading import Document
+from fsm_core.expressions import judge
+
+
+class Report:
+    """The findings of one document, and what its parsers need to know everywhere."""
+
+    def __init__(self, document: Document, functions: Mapping[str, Callable[..., Any]] | None) -> None:
+        self.document = document
+        self.trusted = document.trusted
+        self.functions = functions
+        self.params: dict[str, Any] = {}
+        self.findings: list[Finding] = list(document.findings)
+
+    def say(self, code: int, message: str, pointer: str, hint: str = "", severity: Severity = "error") -> None:
+        """Take a finding down."""
+        self.findings.append(Finding(code, severity, message, self.document.mark(pointer), hint))
+
+    def judge(self, code: Code) -> Code:
+        """Take down what is wrong with a piece of code, and give it back."""
+        self.findings += judge(code, trusted=self.trusted, params=self.params)
+        return code
+
+    def object(self, value: Any, pointer: str, what: str) -> dict[str, Any]:
+        """The value if it is an object, else a finding and an empty one."""
+        if isinstance(value, dict):
+            return value
+        self.say(100, f"{what} must be an object, not {type(value).__name__}", pointer)
+        return {}
+
+    def list(self, value: Any, pointer: str, what: str) -> list[Any]:
+        """The value if it is a list, else a finding and an empty one; null is empty."""
+        if isinstance(value, list):
+            return value
+        if value is not None:
+            self.say(100, f"{what} must be a list, not {type(value).__name__}", pointer)
+        return []
+
+    def keys(self, node: Mapping[Any, Any], pointer: str, allowed: Iterable[str], later: Iterable[str] = ()) -> None:
+        """Refuse keys that are unknown (100, did you mean) or known but not built (190)."""
+        allowed, later = tuple(allowed), tuple(later)
+        for key in node:
+            if key in allowed or (isinstance(key, str) and key.startswith("x-")):
+                continue
+            if key in later:
+                self.say(190, f"`{key}` is not supported yet", step(pointer, key))
+                continue
+            near = difflib.get_close_matches(str(key), [*allowed, *later], 1)
+            self.say(100, f"unknown key `{key}`", step(pointer, key), f"did you mean `{near[0]}`?" if near else "")
+
+    def text(self, node: Mapping[str, Any], key: str, pointer: str, default: str = "") -> str:
+        """A text field; numbers are taken as text only for `version`."""
+        value = node.get(key)
+        if value is None:
+            return default
+        if isinstance(value, str):
+            return value
+        if key == "version" and isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)
+        self.say(100, f"`{key}` must be text", step(pointer, key), "quote it")
+        return default
+
+    def flag(self, node: Mapping[str, Any], key: str, pointer: str) -> bool:
+        """A true/false field, false when absent."""
+        value = node.get(key, False)
+        if isinstance(value, bool):
+            return value
+        self.say(100, f"`{key}` must be true or false", step(pointer, key))
+        return False

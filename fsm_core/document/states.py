@@ -1,0 +1,76 @@
+"""A state of a document to a `State`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fsm_core.definition import Outcome, State, Template
+from fsm_core.document.codes import parse_functions, parse_validates
+from fsm_core.document.composing import step
+from fsm_core.document.report import Report
+from fsm_core.document.templates import parse_assigns, parse_template
+
+_KEYS = ("name", "is_start", "is_end", "functions", "transforms", "validators", "arcs", "set", "on_error", "description",
+         "outcome", "route", "reason", "key", "headers", "timestamp", "tombstone")
+_LATER = ("retry", "catch", "fan_out", "let", "require", "record", "rename", "remove", "keep", "message", "input_schema",
+          "schema", "resources", "pre_validators")
+_END_ONLY = ("outcome", "route", "reason", "key", "headers", "timestamp", "tombstone")
+_ERROR_NAMES = ("error", "failed", "rejected", "invalid")
+
+
+def parse_state(report: Report, node: dict[str, Any], pointer: str) -> State | None:
+    """The state, or None when it has no name."""
+    report.keys(node, pointer, _KEYS, _LATER)
+    name = report.text(node, "name", pointer)
+    if not name:
+        report.say(100, "a state needs a `name`", pointer)
+        return None
+    is_end = report.flag(node, "is_end", pointer)
+    for key in _END_ONLY:
+        if key in node and not is_end:
+            report.say(100, f"`{key}` belongs to end states", step(pointer, key), "add `is_end: true`")
+    tombstone = report.flag(node, "tombstone", pointer)
+    if tombstone and "key" not in node:
+        report.say(112, "a tombstone needs a `key`", step(pointer, "tombstone"))
+    functions = report.object(node.get("functions", {}), step(pointer, "functions"), "`functions`")
+    report.keys(functions, step(pointer, "functions"), ("validate", "transform"))
+    outcome = _outcome(report, node, name, pointer) if is_end else None
+    return State(
+        name, report.flag(node, "is_start", pointer), is_end, outcome,
+        _optional(report, node, "route", pointer), _optional(report, node, "reason", pointer),
+        parse_validates(report, functions.get("validate"), pointer + "/functions/validate")
+        + parse_validates(report, node.get("validators"), step(pointer, "validators")),
+        parse_functions(report, functions.get("transform"), pointer + "/functions/transform")
+        + parse_functions(report, node.get("transforms"), step(pointer, "transforms")),
+        parse_assigns(report, node.get("set", {}), step(pointer, "set")),
+        _optional(report, node, "on_error", pointer),
+        _template(report, node, "key", pointer), _headers(report, node, pointer), _template(report, node, "timestamp", pointer),
+        tombstone, report.text(node, "description", pointer), report.document.mark(pointer))
+
+
+def _optional(report: Report, node: dict[str, Any], key: str, pointer: str) -> str | None:
+    return report.text(node, key, pointer) or None
+
+
+def _template(report: Report, node: dict[str, Any], key: str, pointer: str) -> Template | None:
+    return parse_template(report, node[key], step(pointer, key)) if key in node else None
+
+
+def _headers(report: Report, node: dict[str, Any], pointer: str) -> tuple[tuple[str, Template], ...]:
+    here = step(pointer, "headers")
+    headers = report.object(node.get("headers", {}), here, "`headers`")
+    return tuple((str(name), parse_template(report, value, step(here, name))) for name, value in headers.items())
+
+
+def _outcome(report: Report, node: dict[str, Any], name: str, pointer: str) -> Outcome:
+    match node.get("outcome"):
+        case "output" | "error" | "drop" as outcome:
+            made: Outcome = outcome
+        case None:
+            made = "error" if name in _ERROR_NAMES and "route" not in node else "output"
+        case other:
+            report.say(100, f"unknown outcome `{other}`", step(pointer, "outcome"), "output, error or drop")
+            made = "output"
+    if node.get("route") is not None and made != "output":
+        report.say(112, "`route` goes with outcome output", step(pointer, "route"))
+    return made

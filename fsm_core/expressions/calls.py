@@ -1,0 +1,110 @@
+"""Which calls the allow-list lets through: builtins and helpers by name, methods from a closed list, literal widths."""
+
+from __future__ import annotations
+
+import ast
+
+from fsm_core.definition import Severity
+from fsm_core.expressions.names import BUILTINS, HELPERS, MUTATORS, PADDERS, METHODS, is_dunder
+
+_WIDEST = 1000
+_ARGUMENTS = {"to_int": (1, 2), "to_number": (1, 2), "coalesce": (1, 99), "has": (1, 1), "case": (3, 99), "text": (0, 99)}
+
+
+class CallRules(ast.NodeVisitor):
+    """The half of the allow-list that is about calls."""
+
+    formula: bool
+    names: set[str]
+
+    def say(self, code: int, message: str, hint: str = "", severity: Severity = "error") -> None:
+        """Take a finding down."""
+        raise NotImplementedError
+
+    def unknown(self, name: str) -> None:
+        """Take down that a name is not known."""
+        raise NotImplementedError
+
+    def is_path(self, node: ast.expr) -> bool:
+        """Whether an argument is a path, for `has`."""
+        raise NotImplementedError
+
+    def visit_Call(self, node: ast.Call) -> None:
+        """Judge what is called, then the arguments."""
+        match node.func:
+            case ast.Name(id=name):
+                self._named(name, node)
+            case ast.Attribute(value=value, attr=method):
+                self._method(method, value, node)
+            case other:
+                self.say(410, "only names and methods are called")
+                self.visit(other)
+        self._arguments(node)
+
+    def _named(self, name: str, node: ast.Call) -> None:
+        if is_dunder(name):
+            self.say(410, f"the name '{name}' is not allowed")
+        elif name in self.names:
+            self.say(410, f"'{name}' is a value and not called")
+        elif name not in BUILTINS | HELPERS:
+            self.unknown(name)
+        elif name == "round" and not all(_literal(a) for a in [*node.args[1:], *(k.value for k in node.keywords)]):
+            self.say(410, "the digits of round() are a literal")
+        elif name in HELPERS:
+            self._helper(name, node)
+
+    def _helper(self, name: str, node: ast.Call) -> None:
+        fewest, most = _ARGUMENTS[name]
+        if not self.formula and name in ("coalesce", "has", "case"):
+            self.say(410, f"{name}() belongs to formulas", "in inline code write .get() or a conditional expression")
+        elif not fewest <= len(node.args) <= most:
+            self.say(112, f"{name}() does not take {len(node.args)} arguments")
+        elif name == "case" and len(node.args) % 2 == 0:
+            self.say(112, "case() ends with a default")
+        elif name == "has" and not self.is_path(node.args[0]):
+            self.say(112, "has() takes a path such as data.mail")
+        elif node.keywords and not (name.startswith("to_") and [k.arg for k in node.keywords] == ["d"]):
+            self.say(112, f"{name}() does not take these keywords")
+
+    def _method(self, method: str, value: ast.expr, node: ast.Call) -> None:
+        if is_dunder(method) or method not in METHODS:
+            self.say(410, f"the method '{method}' is not allowed")
+        elif method in MUTATORS:
+            self.say(331, f".{method}() changes a value in place", "build a new one", "error" if self.formula else "warning")
+        elif method in PADDERS and not (node.args and _literal(node.args[0])):
+            self.say(410, f"the width of .{method}() is a literal of at most {_WIDEST}")
+        match value:
+            case ast.Name(id="state" | "params" as name) if name in self.names:
+                self.say(410, f"'{name}' has no method '{method}'")
+            case ast.Name(id=name) if name in BUILTINS | HELPERS and name not in self.names:
+                self.say(110, f"a dot on the function '{name}'")
+            case _:
+                self.visit(value)
+
+    def _arguments(self, node: ast.Call) -> None:
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        for position, argument in enumerate(node.args):
+            if isinstance(argument, ast.Starred):
+                self.say(410, "no * in a call", "give a list")
+            elif not (name == "isinstance" and position == 1 and _types(argument)):
+                self.visit(argument)
+        for keyword in node.keywords:
+            if keyword.arg is None and name != "dict":
+                self.say(410, "no ** in a call")
+            elif not (keyword.arg == "key" and isinstance(keyword.value, ast.Name) and _sortable(keyword.value.id)):
+                self.visit(keyword.value)
+
+
+def _sortable(name: str) -> bool:
+    return name in ("abs", "bool", "float", "int", "len", "max", "min", "str", "sum")
+
+
+def _types(node: ast.expr) -> bool:
+    names = node.elts if isinstance(node, ast.Tuple) else [node]
+    return all(isinstance(n, ast.Name) and n.id in ("bool", "dict", "float", "int", "list", "str", "tuple", "set")
+               for n in names)
+
+
+def _literal(node: ast.expr) -> bool:
+    value = node.operand if isinstance(node, ast.UnaryOp) else node
+    return isinstance(value, ast.Constant) and (value.value is None or type(value.value) is int and value.value <= _WIDEST)

@@ -1,0 +1,47 @@
+"""Text to `Code`: a lambda or a `def` is inline code, anything else is a formula."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+import warnings
+
+from fsm_core.definition import Code, Mark
+
+LONGEST = 20_000
+
+
+def parse_code(text: str, mark: Mark = Mark()) -> Code:
+    """The parsed text, not yet checked; raises SyntaxError where it is no expression and no single `def`."""
+    if len(text) > LONGEST:
+        raise SyntaxError(f"code is longer than {LONGEST} characters")
+    source = textwrap.dedent(text).strip()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _parse(source, text, mark)
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise SyntaxError(str(error) or "nested too deeply") from None
+
+
+def _parse(source: str, text: str, mark: Mark) -> Code:
+    if source.startswith(("def ", "async def ", "@")):
+        body = ast.parse(source).body
+        if len(body) == 1 and isinstance(body[0], ast.FunctionDef | ast.AsyncFunctionDef):
+            return Code("inline", text, body[0], mark=mark)
+        raise SyntaxError("code must be one expression or one def")
+    tree = _expression(source)
+    return Code("inline" if isinstance(tree, ast.Lambda) else "formula", text, tree, mark=mark)
+
+
+def _expression(source: str) -> ast.expr:
+    try:
+        return ast.parse(source, mode="eval").body
+    except SyntaxError:
+        if "\n" not in source:
+            raise
+    # Brackets let an expression go over several lines, as texts in YAML do. Both kinds must do: `1) + (2` fits only one.
+    listed = ast.parse(f"[{source}\n]", mode="eval").body
+    if not (isinstance(listed, ast.List) and len(listed.elts) == 1):
+        raise SyntaxError("code must be one expression")
+    return ast.parse(f"({source}\n)", mode="eval").body
