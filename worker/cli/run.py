@@ -27,11 +27,12 @@ def run(
     """
     from fsm_core.errors import DocumentError
     from worker.config import ConfigError, load_config
-    from worker.wiring import run_worker
 
     overrides = [*(sets or ()), *(["trust=true"] if trust else ())]
     try:
-        loaded = load_config(config, overrides, os.environ)
+        loaded = load_config(config, overrides)
+        from worker.wiring import run_worker  # after the file is known to be good: a typo is reported at once
+
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             code = runner.run(run_worker(loaded, ready_as_json if json_ else ready_as_text))
     except (ConfigError, DocumentError) as error:
