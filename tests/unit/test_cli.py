@@ -59,10 +59,10 @@ def test_a_defect_exits_70(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     """What no verb expected is an internal error with its traceback, not a usage error."""
     from worker.cli import app, version
 
-    def explode(_: str) -> str:
+    def explode() -> str:
         raise ZeroDivisionError("made up")
 
-    monkeypatch.setattr(version, "installed_version", explode)
+    monkeypatch.setattr(version.platform, "python_version", explode)
     monkeypatch.setattr(sys, "argv", ["fsm-worker", "version"])
     with pytest.raises(SystemExit) as ended:
         app.main()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+from importlib.resources import files
 from itertools import islice
+from pathlib import Path
 
+from fsm_core import load
 from worker.demo.audit import judge
 from worker.demo.feeder import Fate, Ledger, events
 
@@ -54,3 +57,14 @@ def test_about_two_percent_have_trouble_and_ids_are_unique() -> None:
     assert 0.01 < len(trouble) / len(made) < 0.03
     assert {json.loads(event.value)["kind"] for event in made if event.fate is Fate.DROPPED} == {"test"}
     assert all(json.loads(event.value)["price"] > 0 for event in made if event.fate is Fate.PRODUCED)
+
+
+def test_the_machine_agrees_with_the_feeder() -> None:
+    """Each fate that the feeder announces is the one that the demo's machine gives; every route is taken."""
+    made = list(islice(events(random.Random(7), trouble=0.2), 5_000))
+    batch = load(Path(str(files("worker.demo"))) / "machine.yaml").run([event.value for event in made])
+    found = {made[position].key: Fate.DEAD_LETTERED for position, _ in batch.failures}
+    found |= {made[output.position].key: Fate.PRODUCED for output in batch.outputs}
+    assert {event.key: found.get(event.key, Fate.DROPPED) for event in made} == {event.key: event.fate for event in made}
+    assert {output.route for output in batch.outputs} == {None, "review"}
+    assert {failure.reason for _, failure in batch.failures} == {"malformed", "rejected"}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import platform
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed_version
 from typing import Annotated
 
 import typer
+
+from fsm_core import __version__
 
 
 def version(json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
@@ -16,11 +16,5 @@ def version(json_: Annotated[bool, typer.Option("--json", help="Print one JSON o
 
     Example: fsm-worker version --json
     """
-    try:
-        number = installed_version("fsm-worker")
-    except PackageNotFoundError:
-        number = "unknown"
-    if json_:
-        print(json.dumps({"version": number, "python": platform.python_version()}))
-    else:
-        print(f"fsm-worker {number} (Python {platform.python_version()})")
+    python = platform.python_version()
+    print(json.dumps({"version": __version__, "python": python}) if json_ else f"fsm-worker {__version__} (Python {python})")
