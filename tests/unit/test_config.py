@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 
+import aiokafka
 import pytest
 
-from fsm_core.definition import Definition, State
+from fsm_core.definition import Definition, Finding, Mark, State
 from worker.config import ConfigError, LoadedConfig, json_schema, load_config, resolve
+from worker.config.refused import CONSUMER, CONSUMER_ALLOWED, PRODUCER, PRODUCER_ALLOWED
 
 MINIMAL = """\
 machine: machines/m.yaml
@@ -148,3 +151,61 @@ def test_schema() -> None:
     schema = json.loads(json.dumps(json_schema()))
     assert {"machine", "input", "dead_letter", "backpressure"} <= set(schema["properties"])
     assert schema["additionalProperties"] is False
+
+
+def test_unknown_aiokafka_option(tmp_path: Path) -> None:
+    """A misspelt extra option is found before anything connects."""
+    assert "did you mean linger_ms?" in errors(tmp_path, MINIMAL, "kafka.producer.linger_msec=5")
+
+
+def test_options_are_those_of_aiokafka() -> None:
+    """Every option of the pinned client is either allowed or refused with a reason, and nothing else is."""
+    for client, allowed, refused in ((aiokafka.AIOKafkaConsumer, CONSUMER_ALLOWED, CONSUMER),
+                                     (aiokafka.AIOKafkaProducer, PRODUCER_ALLOWED, PRODUCER)):
+        real = set(inspect.signature(client).parameters) - {"topics"}
+        assert real <= {*allowed, *refused}
+        assert set(allowed) <= real
+        assert not set(allowed) & set(refused)
+
+
+def test_no_effect_is_a_warning(tmp_path: Path) -> None:
+    """Credentials beside PLAINTEXT are a warning, not a silent promise."""
+    found = load(tmp_path, MINIMAL, "kafka.security.username=u").findings
+    assert [(f.severity, f.mark.pointer) for f in found] == [("warning", "/kafka/security/username")]
+
+
+def test_paths_do_not_depend_on_the_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative name of the file gives an absolute machine, also for an override."""
+    (tmp_path / "w.yaml").write_text(MINIMAL)
+    monkeypatch.chdir(tmp_path)
+    loaded = load_config("w.yaml", ["machine=other/m.yaml"], {})
+    assert (loaded.config.machine, loaded.path) == (tmp_path / "other/m.yaml", tmp_path / "w.yaml")
+
+
+def test_overridden_value_needs_no_variable(tmp_path: Path) -> None:
+    """A variable that is undefined matters only where its value is used."""
+    text = MINIMAL + "http: {token: '${NOPE}'}\n"
+    assert load(tmp_path, text, FSM_WORKER__HTTP__TOKEN="12345").config.http.token == "12345"
+
+
+@pytest.mark.parametrize("text", ["", "- a", "a: [b", "a: 1\na: 2", "a: &x [*x]", MINIMAL + "kafka:\n",
+                                  MINIMAL + "name: '${'\n", MINIMAL + "params: {c: !foo x}\n",
+                                  MINIMAL + "output: {routes: {a: {key: x}}}\n"])
+def test_broken_files(tmp_path: Path, text: str) -> None:
+    """Whatever a file holds, it ends in findings with a place."""
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    assert all(f.mark.line for f in caught.value.findings)
+
+
+def test_yaml_1_2(tmp_path: Path) -> None:
+    """`no` and `off` are text, numbers are decimal, dates are text."""
+    params = load(tmp_path, MINIMAL + "params: {a: no, b: 010, c: 2020-01-01}\n").config.params
+    assert params == {"a": "no", "b": 10, "c": "2020-01-01"}
+
+
+def test_findings_of_an_inline_machine(tmp_path: Path) -> None:
+    """A finding about an inline machine is shown at its place in the worker file."""
+    loaded = load(tmp_path, MINIMAL.replace("machines/m.yaml", "\n  states:\n    - {name: a}\n    - {name: b}"))
+    mark = loaded.placed(Finding(101, "error", "x", Mark("/states/1/name"))).mark
+    assert (mark.pointer, mark.line, mark.column) == ("/machine/states/1/name", 4, 14)

@@ -24,5 +24,5 @@ def test_sizes(text: object, size: int) -> None:
 def test_bad_quantities(bad: object) -> None:
     """What is no quantity is an error that does not show the value."""
     for parse in (parse_duration, parse_size):
-        with pytest.raises(ValueError, match="^not a (duration|size): write"):
+        with pytest.raises(ValueError, match=r"^not a (duration|size): write"):
             parse(bad)

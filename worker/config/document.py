@@ -28,7 +28,7 @@ class Document:
     """The data, where its keys and values stand, and what was wrong with the text."""
 
     file: str
-    data: Any = None
+    data: Any = field(default=None, repr=False)
     keys: dict[Path, Mark] = field(default_factory=dict)
     values: dict[Path, Mark] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -91,6 +91,7 @@ class _Walk:
         for key, value in node.value:
             if key.tag == _MERGE:
                 found = self.value(value, path, above)
+                self.doc.values[path] = self.place(node, path)
                 for one in found if isinstance(found, list) else [found]:
                     merged = {**(one if isinstance(one, Mapping) else {}), **merged}
                 continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path as FilePath
 from typing import Any
@@ -20,9 +20,16 @@ from worker.config.keys import names_at
 from worker.config.models import WorkerConfig
 from worker.config.overrides import apply, from_environment, from_sets
 from worker.config.rules import file_findings, machine_findings
+from worker.config.units import absolute as absolute_path
 
 _STAND_IN = {("machine",): "-", ("input",): {"topics": ["-"]}, ("input", "topics"): ["-"],
              ("dead_letter",): {"topic": "_"}, ("dead_letter", "topic"): "_"}
+
+_PLAIN = {"model_type": ("must be a mapping", "leave the key out for its defaults"),
+          "dict_type": ("must be a mapping", "leave the key out for its defaults"),
+          "tuple_type": ("must be a list", "write [a, b]"),
+          "string_type": ("must be text", "quote it"),
+          "too_short": ("must not be empty", "")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,15 @@ class LoadedConfig:
         """Errors and warnings of the worker file together with its machine, with their places."""
         return machine_findings(self.config, definition, self.document.mark)
 
+    def placed(self, finding: Finding) -> Finding:
+        """A finding about an inline machine (its pointer is relative to the machine), at its place in this file."""
+        path: Path = ("machine",)
+        for part in finding.mark.pointer.split("/")[1:]:
+            name = part.replace("~1", "/").replace("~0", "~")
+            number = (*path, int(name)) if name.isdecimal() else path
+            path = number if number in self.document.values and number != path else (*path, name)
+        return replace(finding, mark=self.document.mark(path))
+
 
 def load_config(path: str | os.PathLike[str], sets: Sequence[str] = (),
                 env: Mapping[str, str] | None = None) -> LoadedConfig:
@@ -52,20 +68,20 @@ def load_config(path: str | os.PathLike[str], sets: Sequence[str] = (),
     findings += env_problems + set_problems
     findings += expand(doc, env, {o.path for o in (*from_env, *given)})
     apply(doc, [*from_env, *given])
-    absolute = FilePath(os.path.abspath(path))
-    config, problems = _validate(doc, absolute.parent)
+    file = absolute_path(path)
+    config, problems = _validate(doc, file.parent)
     bad = {f.mark.pointer for f in findings}
     findings += [f for f in problems if f.mark.pointer not in bad]
+    findings.sort(key=lambda f: (f.mark.file != doc.file, f.mark.file or "", f.mark.line or 0, f.mark.column or 0))
     if any(f.severity == "error" for f in findings) or config is None:
         raise ConfigError(findings)
-    return LoadedConfig(config, tuple(findings), absolute, doc)
+    return LoadedConfig(config, tuple(findings), file, doc)
 
 
 def _read(path: str | os.PathLike[str]) -> Document:
     file = os.fspath(path)
     try:
-        with open(path, encoding="utf-8-sig") as stream:
-            doc = read_document(stream.read(), file)
+        doc = read_document(FilePath(path).read_text(encoding="utf-8-sig"), file)
     except (OSError, UnicodeDecodeError) as e:
         reason = e.strerror if isinstance(e, OSError) else "not UTF-8"
         return Document(file, findings=[Finding(BAD_YAML, "error", f"cannot be read: {reason}", Mark("", file, 1, 1))])
@@ -85,9 +101,10 @@ def _validate(doc: Document, base: FilePath) -> tuple[WorkerConfig | None, list[
     except ValidationError as e:
         errors = e.errors(include_url=False, include_input=False)
     paths = [_real(doc.data, e["loc"], e["type"]) for e in errors]
+    cut = [p[:-1] if e["type"] == "missing" and p not in _STAND_IN else p for p, e in zip(paths, errors, strict=True)]
     findings = _unique(_finding(doc, p, e) for p, e in zip(paths, errors, strict=True))
     try:
-        rest = WorkerConfig.model_validate(_without(doc.data, paths), context=context)
+        rest = WorkerConfig.model_validate(_without(doc.data, cut), context=context)
     except ValidationError:
         return None, findings
     bad = [pointer(p) for p in paths]
@@ -122,8 +139,8 @@ def _finding(doc: Document, path: Path, error: ErrorDetails) -> Finding:
         return Finding(UNKNOWN_KEY, "error", f"unknown key {name}", doc.key_mark(path), hint)
     if error["type"] == "missing":
         return Finding(MISSING, "error", f"{name} is missing", doc.mark(path), "it is required")
-    message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return Finding(BAD_VALUE, "error", f"{name}: {message[:1].lower()}{message[1:]}", doc.mark(path))
+    message, hint = _PLAIN.get(error["type"], (error["msg"].removeprefix("Value error, ").removeprefix("Input "), ""))
+    return Finding(BAD_VALUE, "error", f"{name}: {message[:1].lower()}{message[1:]}", doc.mark(path), hint)
 
 
 def _without(data: Any, paths: list[Path]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fsm_core.definition import Finding, Mark
@@ -20,7 +20,7 @@ class Override:
     """One key, its new value, and where that came from."""
 
     path: Path
-    value: Any
+    value: Any = field(repr=False)
     mark: Mark
 
 
@@ -33,6 +33,9 @@ def from_environment(env: Mapping[str, str]) -> tuple[list[Override], list[Findi
             continue
         path: Path = tuple(name[len(PREFIX):].lower().split("__"))
         mark = Mark(pointer(path), name, 1, 1)
+        if not all(path):
+            findings.append(Finding(BAD_VALUE, "error", "not a setting", mark, f"write {PREFIX}KAFKA__GROUP_ID"))
+            continue
         try:
             found.append(Override(path, _typed(env[name], kind_of(path)), mark))
         except ValueError:

@@ -1,4 +1,4 @@
-"""aiokafka options that a worker file may not set, each with the reason."""
+"""aiokafka options (0.14): those a worker file may not set, each with the reason, and those it may."""
 
 from __future__ import annotations
 
@@ -39,3 +39,7 @@ PRODUCER: dict[str, str] = {
     "compression_type": _OWN.format("output.compression"),
     "partitioner": "records of one key must stay in one partition, as other clients compute it",
 }
+_CONNECTION = ("metadata_max_age_ms", "request_timeout_ms", "retry_backoff_ms", "connections_max_idle_ms")
+CONSUMER_ALLOWED = (*_CONNECTION, "fetch_max_wait_ms", "fetch_max_bytes", "fetch_min_bytes", "max_partition_fetch_bytes",
+                    "session_timeout_ms", "heartbeat_interval_ms", "client_rack")
+PRODUCER_ALLOWED = (*_CONNECTION, "max_batch_size", "max_request_size", "linger_ms")

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from typing import Any
 
 from fsm_core.definition import Definition, Finding, Mark, State
 from worker.config.document import Path, pointer
-from worker.config.errors import (
-    CONFLICT,
-    MISSING,
-    NOT_SUPPORTED,
-    REFUSED_OPTION,
-    UNUSED_ROUTE,
-)
+from worker.config.errors import CONFLICT, MISSING, NO_EFFECT, NOT_SUPPORTED, REFUSED_OPTION, UNKNOWN_KEY, UNUSED_ROUTE
 from worker.config.models import WorkerConfig
-from worker.config.refused import CONSUMER, PRODUCER
+from worker.config.refused import CONSUMER, CONSUMER_ALLOWED, PRODUCER, PRODUCER_ALLOWED
 
 REBALANCE_TIMEOUT = 45.0
 DRAIN_SHARE = 0.6
@@ -67,12 +62,16 @@ def _limits(config: WorkerConfig, place: Place) -> Iterator[Finding]:
 
 
 def _options(config: WorkerConfig, place: Place) -> Iterator[Finding]:
-    for section, given, refused in (("consumer", config.kafka.consumer, CONSUMER),
-                                    ("producer", config.kafka.producer, PRODUCER)):
+    for section, given, refused, allowed in (("consumer", config.kafka.consumer, CONSUMER, CONSUMER_ALLOWED),
+                                             ("producer", config.kafka.producer, PRODUCER, PRODUCER_ALLOWED)):
         for name in given:
+            here = place(("kafka", section, name))
             if name in refused:
-                yield _error(REFUSED_OPTION, f"kafka.{section}.{name} is refused: {refused[name]}",
-                             place(("kafka", section, name)), "remove it")
+                yield _error(REFUSED_OPTION, f"kafka.{section}.{name} is refused: {refused[name]}", here, "remove it")
+            elif name not in allowed:
+                near = get_close_matches(name, (*allowed, *refused), 1)
+                hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(allowed)}"
+                yield _error(UNKNOWN_KEY, f"kafka.{section}.{name} is no option of aiokafka", here, hint)
 
 
 def _unsupported(config: WorkerConfig, place: Place) -> Iterator[Finding]:
@@ -86,6 +85,10 @@ def _unsupported(config: WorkerConfig, place: Place) -> Iterator[Finding]:
         if value != built:
             yield _error(NOT_SUPPORTED, f"{'.'.join(map(str, path))}: {value} is not supported yet", place(path),
                          f"use {built}")
+    if config.kafka.security.protocol == "PLAINTEXT":
+        for name in sorted(config.kafka.security.model_fields_set - {"protocol"}):
+            yield Finding(NO_EFFECT, "warning", f"kafka.security.{name} has no effect with protocol PLAINTEXT",
+                          place(("kafka", "security", name)))
     if config.reload == "watch":
         yield _error(NOT_SUPPORTED, "reload: watch is not supported yet", place(("reload",)), "use signal or off")
 

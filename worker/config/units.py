@@ -58,7 +58,7 @@ def _true_or_false(value: object) -> object:
 
 def _not_bool(value: object) -> object:
     if isinstance(value, bool):
-        raise ValueError("must be a number")  # noqa: TRY004 - pydantic collects ValueErrors only
+        raise ValueError("must be a number")
     return value
 
 
@@ -68,9 +68,14 @@ def _topic(value: str) -> str:
     return value
 
 
+def absolute(path: str | os.PathLike[str]) -> Path:
+    """The path without `..`, links kept: a mounted file that is swapped by a link must be found again on reload."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve follows links
+
+
 def _anchored(value: Path, info: ValidationInfo) -> Path:
     base = (info.context or {}).get("base")
-    return Path(os.path.abspath(Path(base, value.expanduser()) if base else value))
+    return absolute(Path(base or ".", value.expanduser()))
 
 
 def _joined(value: object) -> object:
