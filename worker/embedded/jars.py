@@ -60,7 +60,7 @@ def _resolve(home: Path) -> list[Path]:
 
 
 def _with_jgo(home: Path) -> list[Path]:
-    import jgo  # noqa: PLC0415 - an extra: only needed until the jars are cached
+    import jgo  # an extra: only needed until the jars are cached
 
     # Two resolutions: in one, the bridge's dependency management would replace Kafka's own versions.
     with contextlib.redirect_stdout(sys.stderr):

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 import uuid
 from pathlib import Path
 from types import TracebackType
@@ -82,6 +83,13 @@ class EmbeddedKafka:
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
             self._data_dir = None
+
+    def await_end(self) -> BrokerFailed:
+        """Blocks until the broker ends without our doing, and says how; the caller decides what that means."""
+        while self.pid is not None:
+            time.sleep(0.2)
+        log = self.log_path
+        return BrokerFailed("the broker ended by itself", log_tail(log) if log else "")
 
     def kill(self) -> None:
         """SIGKILL; data and port are kept for `start()` or `restart()`."""

@@ -1,0 +1,19 @@
+# syntax=docker/dockerfile:1
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /src
+COPY requirements-image.lock ./
+RUN python -m venv /opt/fsm-worker && /opt/fsm-worker/bin/pip install --no-cache-dir --require-hashes -r requirements-image.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY fsm_core fsm_core
+COPY worker worker
+RUN /opt/fsm-worker/bin/pip install --no-cache-dir --no-deps . && /opt/fsm-worker/bin/pip uninstall --yes --quiet pip
+
+FROM python:3.11-slim-bookworm
+ENV PATH=/opt/fsm-worker/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+COPY --from=build /opt/fsm-worker /opt/fsm-worker
+USER 10001:10001
+EXPOSE 9464
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["fsm-worker", "health"]
+ENTRYPOINT ["fsm-worker"]
+CMD ["run", "-c", "/etc/fsm-worker/worker.yaml"]

@@ -1,0 +1,53 @@
+# Two commands on a fresh machine: `make demo`, `make test`. Everything else serves whoever changes the code.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+FAST := unit conformance properties simulation
+SLOW := contracts kafka chaos
+present = $(wildcard $(addprefix tests/,$(1)))
+
+.PHONY: setup demo test check lint fast slow bench lock clean
+
+setup: .venv/.ready
+
+# The lock pins and hashes; a Python it has no wheels for falls back to the ranges of pyproject.toml.
+.venv/.ready: pyproject.toml requirements.lock
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock \
+		|| { echo "the lock does not fit this Python: installing from pyproject.toml" >&2; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[embedded,uvloop,dev]'; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+demo: setup
+	@$(BIN)/fsm-worker demo
+
+test: check slow
+
+check: lint fast
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fast: setup
+	@$(BIN)/python -m pytest -q $(call present,$(FAST))
+
+# The real broker is the embedded one unless the caller names another provider.
+slow: setup
+	@FSM_KAFKA=$${FSM_KAFKA:-embedded} $(BIN)/python -m pytest -q $(call present,$(SLOW))
+
+bench: setup
+	@$(BIN)/python -m benchmarks
+
+# Rewrites both locks: one for development, one for the image. Needs uv.
+lock:
+	uv pip compile pyproject.toml --extra embedded --extra uvloop --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate -o requirements.lock
+	uv pip compile pyproject.toml --extra uvloop -c requirements.lock --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate -o requirements-image.lock
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
