@@ -190,6 +190,7 @@ def test_overridden_value_needs_no_variable(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "- a", "a: [b", "a: 1\na: 2", "a: &x [*x]", MINIMAL + "kafka:\n",
                                   MINIMAL + "name: '${'\n", MINIMAL + "params: {c: !foo x}\n",
+                                  "a: !!int ''\n", "a: !!binary x\n",
                                   MINIMAL + "output: {routes: {a: {key: x}}}\n"])
 def test_broken_files(tmp_path: Path, text: str) -> None:
     """Whatever a file holds, it ends in findings with a place."""

@@ -78,12 +78,18 @@ class _Walk:
             return self.mapping(node, path, above)
         if isinstance(node, SequenceNode):
             return [self.value(n, (*path, i), above) for i, n in enumerate(node.value)]
-        return self.scalar(node)
+        return self.scalar(node, path)
 
-    def scalar(self, node: Node) -> Any:
+    def scalar(self, node: Node, path: Path) -> Any:
         if node.tag in _AS_TEXT:
             return node.value
-        return self.yaml.constructor.construct_object(node)
+        try:
+            value = self.yaml.constructor.construct_object(node)
+        except (ValueError, LookupError, TypeError, ArithmeticError):  # what ruamel's constructors let through
+            value = ...
+        if value is not None and not isinstance(value, str | int | float):
+            self.problem("not a text, a number, true, false or null", node, path)
+        return value
 
     def mapping(self, node: MappingNode, path: Path, above: tuple[int, ...]) -> dict[str, Any]:
         out: dict[str, Any] = {}
