@@ -84,6 +84,19 @@ def test_no_payloads_at_info(level: str) -> None:
     assert lines(out)[1]["value"] == "shown"
 
 
+@pytest.mark.parametrize("style", ["console", "json"])
+def test_tracebacks_show_no_local_variables(style: Any) -> None:
+    """A traceback names lines, not the records that were in hand."""
+    out = io.StringIO()
+    setup(format=style, stream=out)
+    try:
+        held = "".join(["sec", "ret"])
+        raise ValueError(len(held))
+    except ValueError:
+        structlog.get_logger("x").exception("failed")
+    assert "ValueError: 6" in out.getvalue() and "secret" not in out.getvalue()
+
+
 def test_aiokafka_floods_are_held_back() -> None:
     """200 lines a second while the broker is away become one in the interval; other loggers are not touched."""
     out = io.StringIO()

@@ -6,9 +6,14 @@ import json as json_module
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from worker.cli.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from worker.config import HttpConfig
 
 DEFAULT_PORT = 9464
 ANYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a worker on every address is asked
@@ -53,11 +58,19 @@ def probe(url: str, timeout: float) -> tuple[bool, str]:
         return False, f"{url} cannot be reached: {getattr(error, 'reason', error)}"
 
 
+def _section(file: Path) -> HttpConfig:
+    from worker.config import ConfigError, load_config  # noqa: PLC0415 - only -c pays for reading the configuration
+
+    try:
+        return load_config(file).config.http
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(Exit.CONFIG) from None
+
+
 def _address(host: str, port: int, config: Path | None) -> str:
     if config is not None:
-        from worker.config import load_config  # noqa: PLC0415 - only -c pays for reading the configuration
-
-        section = load_config(config).config.http
+        section = _section(config)
         host, port = host or section.host, port or section.port
     host = ANYWHERE.get(host, host)
     return f"http://{f'[{host}]' if ':' in host else host}:{port or DEFAULT_PORT}"

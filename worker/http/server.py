@@ -93,7 +93,7 @@ class HttpServer:
             "/status": self._get_status, "/graph": self._get_graph, "/events": self._events.serve,
         }
         for path, handler in routes.items():
-            application.router.add_get(path, handler)
+            application.router.add_get(path, handler, allow_head=path != "/events")
         if self._config.token:
             for name in CONTROLS:
                 if name in self._controls:

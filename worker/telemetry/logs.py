@@ -80,7 +80,8 @@ def _formatter(format: Format, out: TextIO) -> logging.Formatter:  # noqa: A002 
     console = format == "console" or (format == "auto" and out.isatty())
     ending: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if console:
-        ending.append(structlog.dev.ConsoleRenderer(colors=out.isatty()))
+        # Plain tracebacks: the default ones print local variables, and those hold records.
+        ending.append(structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback))
     else:
         ending += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_shared(), processors=ending)

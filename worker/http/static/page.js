@@ -87,67 +87,90 @@ function errors(s) {
   $("errors").replaceChildren(...(items.length ? items : [make("li", "none", "quiet")]));
 }
 
-// The graph: layers by distance from the start, then a few passes that put each state near its neighbours.
-const WIDE = 150, HIGH = 46, GAP_X = 130, GAP_Y = 26, PAD = 44;
+// The graph: layers by longest way from the start (arcs that close a loop aside), a slot in every layer that a long arc
+// crosses, and a few passes that put each slot near its neighbours.
+const WIDE = 150, HIGH = 46, GAP_X = 130, GAP_Y = 42, PAD = 40;
 let graph = null, digest = null, asking = false, before = new Map();
 function layers(g) {
-  const depth = new Map(), next = new Map();
-  for (const a of g.arcs) next.set(a.from, [...(next.get(a.from) || []), a.to]);
-  const queue = g.states.filter(s => s.is_start).map(s => s.name);
-  queue.forEach(name => depth.set(name, 0));
-  for (let i = 0; i < queue.length; i++)
-    for (const to of next.get(queue[i]) || []) if (!depth.has(to)) { depth.set(to, depth.get(queue[i]) + 1); queue.push(to); }
-  const result = [];
-  for (const s of g.states) {
-    const d = depth.get(s.name) ?? 0;
-    while (result.length <= d) result.push([]);
-    result[d].push(s.name);
+  const next = new Map(g.states.map(s => [s.name, []])), seen = new Map(), order = [];
+  for (const a of g.arcs) if (next.has(a.from) && next.has(a.to) && a.from !== a.to) next.get(a.from).push(a.to);
+  const forward = new Map(g.states.map(s => [s.name, []]));
+  const roots = [...g.states].sort((a, b) => Number(b.is_start) - Number(a.is_start));
+  for (const root of roots) {
+    if (seen.has(root.name)) continue;
+    const stack = [[root.name, 0]]; // depth first with a stack of its own: a machine may be deeper than the call stack
+    seen.set(root.name, "open");
+    while (stack.length) {
+      const top = stack[stack.length - 1], to = next.get(top[0])[top[1]++];
+      if (to === undefined) { seen.set(top[0], "done"); order.push(top[0]); stack.pop(); continue; }
+      if (seen.get(to) !== "open") forward.get(top[0]).push(to);
+      if (!seen.has(to)) { seen.set(to, "open"); stack.push([to, 0]); }
+    }
   }
-  return result.filter(layer => layer.length);
+  const depth = new Map(order.map(name => [name, 0]));
+  for (const name of order.reverse()) for (const to of forward.get(name)) depth.set(to, Math.max(depth.get(to), depth.get(name) + 1));
+  return depth;
+}
+function slots(g, depth) {
+  const columns = [], links = [], ways = new Map();
+  const put = (layer, id) => { while (columns.length <= layer) columns.push([]); columns[layer].push(id); };
+  for (const s of g.states) put(depth.get(s.name), s.name);
+  for (const a of g.arcs) {
+    const key = a.from + "\0" + a.to;
+    if (ways.has(key) || !depth.has(a.from) || !depth.has(a.to)) continue;
+    const way = [a.from];
+    for (let layer = depth.get(a.from) + 1; layer < depth.get(a.to); layer++) { way.push(key + "\0" + layer); put(layer, way[way.length - 1]); }
+    way.push(a.to);
+    ways.set(key, way);
+    for (let i = 1; i < way.length; i++) if (way[i] !== way[i - 1]) links.push([way[i - 1], way[i]]);
+  }
+  return {columns, links, ways};
 }
 function place(g) {
-  const columns = layers(g), tallest = Math.max(1, ...columns.map(c => c.length)), at = new Map();
-  const settle = () => columns.forEach((column, x) => column.forEach((name, i) => at.set(name, {
-    x: PAD + x * (WIDE + GAP_X), y: PAD + (i + (tallest - column.length) / 2) * (HIGH + GAP_Y), layer: x})));
+  const {columns, links, ways} = slots(g, layers(g)), near = new Map(), at = new Map();
+  for (const [a, b] of links) { near.set(a, [...(near.get(a) || []), b]); near.set(b, [...(near.get(b) || []), a]); }
+  const tallest = Math.max(1, ...columns.map(c => c.length));
+  const settle = () => columns.forEach((column, layer) => column.forEach((id, i) => at.set(id, {
+    layer, x: PAD + layer * (WIDE + GAP_X), y: PAD + (i + (tallest - column.length) / 2) * (HIGH + GAP_Y)})));
   settle();
-  for (let pass = 0; pass < 4; pass++) {
-    for (const column of columns) {
-      const wish = name => {
-        const ys = g.arcs.filter(a => a.from !== a.to && (a.from === name || a.to === name)).map(a => at.get(a.from === name ? a.to : a.from)).filter(Boolean).map(p => p.y);
-        return ys.length ? ys.reduce((sum, y) => sum + y, 0) / ys.length : at.get(name).y;
-      };
-      const wishes = new Map(column.map(name => [name, wish(name)]));
-      column.sort((a, b) => wishes.get(a) - wishes.get(b));
-    }
+  for (let pass = 0; pass < 6; pass++) for (const column of columns) {
+    const wish = new Map(column.map(id => {
+      const ys = (near.get(id) || []).map(other => at.get(other).y);
+      return [id, ys.length ? ys.reduce((sum, y) => sum + y, 0) / ys.length : at.get(id).y];
+    }));
+    column.sort((a, b) => wish.get(a) - wish.get(b));
     settle();
   }
-  return {at, width: 2 * PAD + columns.length * (WIDE + GAP_X) - GAP_X, height: 2 * PAD + tallest * (HIGH + GAP_Y) - GAP_Y};
+  const floor = (from, to) => Math.max(...columns.slice(from, to + 1).flat().map(id => at.get(id).y)) + HIGH;
+  return {at, ways, floor, width: 2 * PAD + columns.length * (WIDE + GAP_X) - GAP_X, height: 2 * PAD + 20 + tallest * (HIGH + GAP_Y) - GAP_Y};
 }
-function curve(from, to) {
+function curve(way, {at, floor}) {
+  const from = at.get(way[0]), to = at.get(way[way.length - 1]);
   if (from === to) {
     const x = from.x + WIDE / 2, y = from.y;
-    return {path: `M${x - 18} ${y} C${x - 30} ${y - 34} ${x + 30} ${y - 34} ${x + 18} ${y}`, x, y: y - 28};
+    return {path: `M${x - 18} ${y} C${x - 30} ${y - 34} ${x + 30} ${y - 34} ${x + 18} ${y}`, x, y: y - 29};
   }
-  if (to.layer > from.layer) {
-    const x1 = from.x + WIDE, y1 = from.y + HIGH / 2, x2 = to.x, y2 = to.y + HIGH / 2, bend = (x2 - x1) / 2;
-    // An arc over several layers bows out, so that it does not run through the states between.
-    const bow = to.layer - from.layer > 1 ? -(HIGH + GAP_Y) * 0.8 : 0;
-    return {path: `M${x1} ${y1} C${x1 + bend} ${y1 + bow} ${x2 - bend} ${y2 + bow} ${x2} ${y2}`, x: (x1 + x2) / 2, y: (y1 + y2) / 2 + bow * 0.75 - 4};
+  if (to.layer <= from.layer) { // back: under everything between
+    const x1 = from.x + WIDE * 0.4, x2 = to.x + WIDE * 0.6, low = floor(to.layer, from.layer) + 14;
+    return {path: `M${x1} ${from.y + HIGH} C${x1} ${low + 14} ${x2} ${low + 14} ${x2} ${to.y + HIGH}`, x: (x1 + x2) / 2, y: (from.y + to.y + 2 * HIGH) / 8 + (low + 14) * 0.75 + 4};
   }
-  const x1 = from.x + WIDE / 2, y1 = from.y + HIGH, x2 = to.x + WIDE / 2 + 12, y2 = to.y + HIGH, low = Math.max(y1, y2) + 34;
-  if (to.layer === from.layer) {
-    const down = to.y > from.y, a = down ? y1 : from.y, b = down ? to.y : y2;
-    return {path: `M${x1} ${a} C${x1 + 40} ${(a + b) / 2} ${x1 + 40} ${(a + b) / 2} ${x2} ${b}`, x: x1 + 36, y: (a + b) / 2};
+  let path = `M${from.x + WIDE} ${from.y + HIGH / 2}`, x = from.x + WIDE, y = from.y + HIGH / 2, label = null;
+  for (const id of way.slice(1)) {
+    const p = at.get(id), y2 = p.y + HIGH / 2, bend = (p.x - x) / 2;
+    path += ` C${x + bend} ${y} ${p.x - bend} ${y2} ${p.x} ${y2}`;
+    label = label || (way.length > 2 ? {x: p.x + WIDE / 2, y: y2 - 5} : {x: (x + p.x) / 2, y: (y + y2) / 2 - 4});
+    if (p !== to) path += ` L${p.x + WIDE} ${y2}`;
+    x = p.x + WIDE; y = y2;
   }
-  return {path: `M${x1} ${y1} C${x1} ${low} ${x2} ${low} ${x2} ${y2}`, x: (x1 + x2) / 2, y: low - 8};
+  return {path, ...label};
 }
 function machine(s) {
   if (s.machine.digest !== digest && !asking) {
     asking = true;
-    fetch("graph").then(r => r.json()).then(a => { graph = a.graph; digest = a.digest; before = new Map(); }).catch(() => {}).finally(() => { asking = false; });
+    fetch("graph").then(r => r.json()).then(a => { graph = a.graph; digest = a.digest; before = new Map(); machine(s); }).catch(() => {}).finally(() => { asking = false; });
   }
   if (!graph || !graph.states || !graph.states.length) return;
-  const {at, width, height} = place(graph), counts = new Map(s.arcs.map(a => [a.from + "\0" + a.to, a.count]));
+  const layout = place(graph), {at, width, height} = layout, counts = new Map(s.arcs.map(a => [a.from + "\0" + a.to, a.count]));
   const svg = draw("svg", {width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Machine graph with record counts"});
   const marker = draw("marker", {id: "tip", viewBox: "0 0 8 8", refX: 8, refY: 4, markerWidth: 9, markerHeight: 9, orient: "auto", markerUnits: "userSpaceOnUse"});
   marker.append(draw("path", {d: "M0 0 L8 4 L0 8 z"}));
@@ -156,9 +179,8 @@ function machine(s) {
   for (const a of graph.arcs) pairs.set(a.from + "\0" + a.to, [...(pairs.get(a.from + "\0" + a.to) || []), a.label || ""]);
   const texts = [];
   for (const [pair, labels] of pairs) {
-    const [from, to] = pair.split("\0").map(name => at.get(name));
-    if (!from || !to) continue;
-    const c = curve(from, to), count = counts.get(pair) || 0, label = labels.filter(Boolean).join(" | ");
+    if (!layout.ways.has(pair)) continue;
+    const c = curve(layout.ways.get(pair), layout), count = counts.get(pair) || 0, label = labels.filter(Boolean).join(" | ");
     const arc = draw("path", {d: c.path, "marker-end": "url(#tip)", class: count > (before.get(pair) ?? count) ? "arc hot" : "arc"});
     arc.append(draw("title", {}, `${pair.replace("\0", " → ")}: ${count}${label ? " · " + label : ""}`));
     svg.append(arc);
