@@ -1,0 +1,249 @@
+"""At least once: one idempotent producer for all lanes, replaced when a batch fails; each lane redoes its own unacknowledged parts.
+
+A failed batch burns its sequence number, so its producer cannot be trusted with that partition again. Parts stay in memory
+until they are acknowledged (the in-flight bound holds for them), so going back means sending again, not reading again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import structlog
+
+from fsm_core.engine.batch import Failure
+from worker.delivery.backoff import Backoff
+from worker.delivery.routing import Part, Router, Target
+from worker.runtime.lane import Lane
+from worker.runtime.observation import Counters
+from worker.runtime.ports import Factory, Misrouted, Outgoing, Producer, Refused, Unavailable, Undelivered
+
+log = structlog.get_logger(__name__)
+_CLEAN_RECORDS = 1000
+_RETIRE_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class _Isolation:
+    """A lane that sends one record a batch because the broker refused something of it."""
+
+    producer: Producer
+    clean: int = 0
+    done: dict[int, dict[Target, int]] = field(default_factory=dict)  # id(part) -> group -> records accepted
+
+
+class AtLeastOnce:
+    """See `Guarantee`."""
+
+    name = "at_least_once"
+
+    def __init__(self, shared: Factory, isolated: Factory, router: Callable[[], Router], counters: Counters, backoff: Callable[[], Backoff]) -> None:
+        self._make_shared, self._make_isolated = shared, isolated
+        self._router, self._counters, self._backoff = router, counters, backoff
+        self._producer: Producer | None = None
+        self.version = 0
+        self._replacing = asyncio.Lock()
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._isolations: dict[Lane, _Isolation] = {}
+
+    async def send(self, lane: Lane, part: Part) -> None:
+        """Queue a part's batches; trouble is left on the lane."""
+        lane.pending.append(part)
+        if lane in self._isolations:
+            await self._one_by_one(lane)
+            return
+        try:
+            await self._queue(lane, part)
+        except (Undelivered, Refused, Unavailable) as error:
+            lane.fail(error)
+
+    async def _queue(self, lane: Lane, part: Part) -> None:
+        producer = await self._current(lane)
+        todo = [t for t in part.groups if t not in part.delivered]
+        part.left = len(todo)
+        if not todo:
+            lane.settle()
+            return
+        for target in todo:
+            if lane.trouble:
+                return
+            await producer.send(*target, part.groups[target], partial(self._acknowledged, lane, part, target, lane.attempt))
+
+    async def _current(self, lane: Lane) -> Producer:
+        """The shared producer; a lane moves to a newer one only when nothing of it is under way on the older one."""
+        if self._producer is None:
+            await self._replace(0, lane)
+        if lane.version != self.version:
+            await lane.until(lambda: lane.trouble is not None or lane.closed or all(p.left <= 0 for p in lane.pending))
+            if lane.trouble or lane.closed:
+                raise Undelivered("the lane's earlier batches failed")
+            lane.version = self.version
+        assert self._producer is not None
+        return self._producer
+
+    def _acknowledged(self, lane: Lane, part: Part, target: Target, attempt: int, error: Exception | None) -> None:
+        if attempt != lane.attempt or lane.closed:
+            return
+        if error is not None:
+            lane.fail(error)
+            return
+        part.delivered.add(target)
+        self._count(target, part.groups[target])
+        part.left -= 1
+        if not part.left:
+            lane.settle()
+
+    def _count(self, target: Target, records: Sequence[Outgoing]) -> None:
+        self._counters.produced[target[0]] += len(records)
+        if target[0] == self._router().dead.facts.name:
+            self._counters.dead_letters.update(r[5] for r in records if r[5])
+
+    async def recover(self, lane: Lane) -> None:
+        """A new producer, then the lane's unacknowledged parts again, in order."""
+        error = lane.take_trouble()
+        log.warning("delivery failed, sending again", partition=str(lane), error=str(error))
+        if isinstance(error, Refused):
+            await self._isolate(lane)
+        else:
+            await self._wait(lane, error)
+        lane.version = self.version
+        if lane in self._isolations:
+            await self._one_by_one(lane)
+            return
+        try:
+            for part in list(lane.pending):
+                await self._queue(lane, part)
+        except (Undelivered, Refused, Unavailable) as again:
+            lane.fail(again)
+
+    async def _wait(self, lane: Lane, error: Exception) -> None:
+        """Back off with the lane paused, and see that a newer producer than the failed one is there."""
+        if isinstance(error, Misrouted):
+            log.error("topic unknown or forbidden: the lane waits for it", partition=str(lane), error=str(error))
+        self._counters.produce_retries += 1
+        lane.pause("retry")
+        await self._replace(lane.version, lane)
+        await lane.sleep(lane.backoff.next())
+
+    async def _replace(self, version: int, lane: Lane) -> None:
+        """A new shared producer, unless somebody made one since `version`."""
+        async with self._replacing:
+            if self._producer is not None and self.version != version:
+                return
+            old, self._producer = self._producer, await self._start(self._make_shared, lane)
+            self.version += 1
+            if old is not None:
+                self._counters.producer_recreated += 1
+                self._retire(old)
+
+    async def _start(self, factory: Factory, lane: Lane) -> Producer:
+        backoff = self._backoff()
+        while not lane.closed:
+            try:
+                return await factory()
+            except Unavailable as error:
+                wait = backoff.next()
+                log.warning("no broker for a producer", error=str(error), wait_s=round(wait, 2))
+                await lane.sleep(wait)
+        raise Unavailable("the lane is closed")
+
+    def _retire(self, producer: Producer) -> None:
+        """Other lanes' batches under way on it may finish."""
+        task = asyncio.create_task(producer.stop(_RETIRE_SECONDS))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def _isolate(self, lane: Lane) -> None:
+        if lane in self._isolations:
+            self._isolations[lane].clean = 0
+            return
+        await self._replace(lane.version, lane)
+        self._isolations[lane] = _Isolation(await self._start(self._make_isolated, lane))
+        log.warning("the broker refused a batch: the lane sends one record a batch", partition=str(lane))
+
+    async def _one_by_one(self, lane: Lane) -> None:
+        """Deliver the lane's parts one record a batch; culprits become dead letters."""
+        isolation = self._isolations[lane]
+        while lane.pending and not lane.closed and lane.trouble is None:
+            part = lane.pending[0]
+            try:
+                await self._drip(lane, isolation, part)
+            except (Undelivered, Unavailable) as error:
+                lane.fail(error)
+                return
+            if lane.closed:
+                return
+            part.left = 0
+            isolation.done.pop(id(part), None)
+            lane.settle()
+        if isolation.clean >= _CLEAN_RECORDS and not lane.pending:
+            del self._isolations[lane]
+            await isolation.producer.stop()
+            log.info("the lane is back on the shared producer", partition=str(lane))
+
+    async def _drip(self, lane: Lane, isolation: _Isolation, part: Part) -> None:
+        progress = isolation.done.setdefault(id(part), {})
+        while todo := [t for t in part.groups if t not in part.delivered]:
+            target = todo[0]
+            records = part.groups[target]
+            while (index := progress.get(target, 0)) < len(records):
+                if lane.closed:
+                    return
+                error = await self._send_one(isolation.producer, target, records[index])
+                if isinstance(error, Refused):
+                    isolation.clean = 0
+                    if not await self._condemn(lane, part, target, index, error):
+                        continue
+                elif error is not None:
+                    raise error
+                else:
+                    isolation.clean += 1
+                    self._count(target, records[index:index + 1])
+                progress[target] = index + 1
+            part.delivered.add(target)
+
+    @staticmethod
+    async def _send_one(producer: Producer, target: Target, record: Outgoing) -> Exception | None:
+        future: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+        try:
+            await producer.send(*target, [record], lambda error: None if future.done() else future.set_result(error))
+        except (Undelivered, Refused, Unavailable) as error:
+            return error
+        return await future
+
+    async def _condemn(self, lane: Lane, part: Part, target: Target, index: int, error: Exception) -> bool:
+        """Make the refused record a dead letter; a dead letter that is refused holds its lane and is tried again (False)."""
+        record = part.groups[target][index]
+        if record[5] is not None:
+            self._counters.dead_letter_publish_failures += 1
+            log.error("a dead letter was refused: its partition waits", partition=str(lane), error=str(error))
+            lane.pause("retry")
+            await lane.sleep(lane.backoff.next())
+            return False
+        reason: Any = "too_large" if "TooLarge" in str(error) else "undeliverable"
+        failure = Failure(reason, error=str(error).split(":")[0], message=f"topic {target[0]}: {error}")
+        part.outcomes["output" if record[2] is not None or part.records[record[4]].value is not None else "tombstone"] -= 1
+        self._router().failed(part, [(record[4], failure)])
+        for dead in [t for t in part.groups if t in part.delivered and t[0] == self._router().dead.facts.name]:
+            part.delivered.discard(dead)  # it has a new record at its end
+        return True
+
+    async def close(self, lane: Lane) -> None:
+        """Stop the lane's own producer, if it had one."""
+        isolation = self._isolations.pop(lane, None)
+        if isolation is not None:
+            await isolation.producer.stop()
+
+    async def stop(self) -> None:
+        """Stop every producer."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+        for task in list(self._retiring):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

@@ -1,0 +1,161 @@
+"""From what a machine says to records on their way: topic, partition, key, headers, timestamp, and all that can be refused before it is sent."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from murmurhash2 import murmurhash2
+
+from fsm_core.engine.batch import SOURCE, BatchResult, Failure
+from worker.delivery.dead_letters import OVERHEAD, DeadLetters, size_of
+from worker.runtime.ports import Outgoing, TopicFacts
+
+_KAFKA_SEED = 0x9747B28C
+
+Target = tuple[str, int]
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Kafka's own partitioner."""
+    return int(murmurhash2(key, _KAFKA_SEED) & 0x7FFFFFFF) % partitions
+
+
+@dataclass(slots=True)
+class Part:
+    """A slice of a lane's records and everything that they led to; kept until all of it is acknowledged.
+
+    `outcomes` counts input records by outcome, `next_offset` is what may be committed once this part is done.
+    """
+
+    topic: str
+    partition: int
+    records: list[Any]
+    size: int
+    taken_at: float
+    groups: dict[Target, list[Outgoing]] = field(default_factory=dict)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    left: int = -1  # batches not yet acknowledged; -1: not queued yet
+    delivered: set[Target] = field(default_factory=set)
+
+    @property
+    def next_offset(self) -> int:
+        """The offset after this part's last record."""
+        return int(self.records[-1].offset) + 1
+
+
+class Router:
+    """Immutable for a machine's life; a reload makes a new one."""
+
+    def __init__(self, config: Any, facts: Mapping[str, TopicFacts], dead: DeadLetters) -> None:
+        self.config, self.facts, self.dead = config, facts, dead
+        self.topics: dict[str | None, str | None] = {None: config.output.topic}
+        self.topics.update({name: route.topic for name, route in config.output.routes.items()})
+        self.copy_headers = config.output.headers == "copy"
+        self.source_time = config.output.timestamp == "source"
+        self.provenance = config.output.provenance
+
+    def outgoing(self, part: Part, positions: Sequence[int] | None, tombstones: Sequence[int], result: BatchResult) -> None:
+        """Fill the part's groups, in order, from the machine's result.
+
+        `positions` maps the batch to the part (None: the same); `tombstones` are the part's records without a value.
+        """
+        rows: Sequence[tuple[Any, ...]] = result.rows
+        failures = [(p if positions is None else positions[p], f) for p, f in result.failures]
+        if positions is not None:
+            rows = sorted([(positions[r[0]], *r[1:]) for r in rows] + self._tombstones(part, tombstones, failures), key=lambda r: r[0])
+        known = len(failures)
+        self._rows(part, rows, failures)
+        if tombstones and self.config.input.tombstones == "pass":
+            empty = set(tombstones)
+            passed = len(tombstones) - sum(p in empty for p, _ in failures[known:])
+            part.outcomes["tombstone"] += passed
+            part.outcomes["output"] -= passed
+        part.outcomes["drop"] += result.dropped
+        self.failed(part, failures)
+
+    def _tombstones(self, part: Part, positions: Sequence[int], failures: list[tuple[int, Failure]]) -> list[tuple[Any, ...]]:
+        """Records without a value: passed (as rows), dropped or failed, as `input.tombstones` says."""
+        policy = self.config.input.tombstones
+        if policy == "pass":
+            return [(p, None, None, SOURCE, None, None) for p in positions]
+        if policy == "drop":
+            part.outcomes["drop"] += len(positions)
+            return []
+        why = Failure("malformed", error="Tombstone", message="the record has no value (input.tombstones: fail)")
+        failures.extend((p, why) for p in positions)
+        return []
+
+    def _rows(self, part: Part, rows: Sequence[tuple[Any, ...]], failures: list[tuple[int, Failure]]) -> None:
+        """The hot loop: one pass over the rows, a plain tuple each."""
+        records, groups, hash_, copying, topics = part.records, part.groups, murmurhash2, self.copy_headers, self.topics
+        now = int(time.time() * 1000)
+        loose = random.getrandbits(30)  # a part's records without a key stay together: large batches
+        sent = 0
+        route_before: object = self
+        for place, route, value, key, headers, timestamp in rows:
+            record = records[place]
+            if key is SOURCE:
+                key = record.key
+            if route is not route_before:
+                route_before = route
+                topic = cast(str, topics[route])
+                facts = self.facts[topic]
+                count, low, high, limit = facts.partitions, now - facts.before_max_ms, now + facts.after_max_ms, facts.max_message_bytes // 2
+                compacted, source_time = facts.compacted, self.source_time
+            source = record.headers
+            out = self._headers(part, record, headers) if (headers or source or self.provenance) else []
+            when = timestamp if timestamp is not None else record.timestamp if source_time else now
+            if not low <= when <= high or when < 0:
+                when = now
+            if (value is not None and len(value) > limit) or (key is None and compacted) or out:
+                refusal = self._refusal(facts, key, value, out)
+                if refusal:
+                    failures.append((place, refusal))
+                    continue
+            target = (topic, (loose if key is None else hash_(key, _KAFKA_SEED) & 0x7FFFFFFF) % count)
+            item = (when, key, value, out, place, None)
+            if target in groups:
+                groups[target].append(item)  # type: ignore[arg-type]
+            else:
+                groups[target] = [item]  # type: ignore[list-item]
+            sent += 1
+        part.outcomes["output"] += sent
+
+    def _headers(self, part: Part, record: Any, stated: list[tuple[str, bytes]] | None) -> list[tuple[str, bytes | None]]:
+        own = {name for name, _ in stated or ()}
+        out: list[tuple[str, bytes | None]] = []
+        if self.copy_headers:
+            out += [(n, v) for n, v in record.headers if not n.startswith("fsm.") and n not in own]
+        out += stated or ()
+        if self.provenance:
+            out += [("fsm.source.topic", part.topic.encode()), ("fsm.source.partition", str(part.partition).encode()),
+                    ("fsm.source.offset", str(record.offset).encode()), ("fsm.source.timestamp", str(record.timestamp).encode()),
+                    ("fsm.machine.digest", self.dead.digest.encode())]
+        return out
+
+    @staticmethod
+    def _refusal(facts: TopicFacts, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]]) -> Failure | None:
+        """Why the broker would refuse the record, if it would."""
+        if key is None and facts.compacted:
+            return Failure("undeliverable", error="NullKey", message=f"topic {facts.name} is compacted and takes no record without a key")
+        if size_of(key, value, headers) > facts.max_message_bytes:
+            return Failure("too_large", error="RecordTooLarge",
+                           message=f"{size_of(key, value, headers) - OVERHEAD} bytes; topic {facts.name} takes {facts.max_message_bytes}")
+        return None
+
+    def failed(self, part: Part, failures: Sequence[tuple[int, Failure]]) -> None:
+        """Make dead letters."""
+        for position, failure in sorted(failures, key=lambda f: f[0]):
+            part.outcomes["error" if failure.reason == "rejected" else "failed"] += 1
+            item = self.dead.make(part.records[position], part.topic, part.partition, position, failure)
+            part.groups.setdefault(self.dead_target(part, item), []).append(item)
+
+    def dead_target(self, part: Part, item: Outgoing) -> Target:
+        """Where a dead letter goes: by key as any record, without one by its source partition, so that order is kept."""
+        count = self.dead.facts.partitions
+        return self.dead.facts.name, part.partition % count if item.key is None else partition_of(item.key, count)

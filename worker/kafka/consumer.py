@@ -1,0 +1,142 @@
+"""The group member's reading side on aiokafka: light records, our own start positions, errors in our own words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import aiokafka.consumer.fetcher as aiokafka_fetcher
+import structlog
+from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition, errors
+from aiokafka.abc import ConsumerRebalanceListener
+
+from worker.kafka.offsets import committed_stable
+from worker.runtime.ports import EpochOver, OffsetOutOfRange, Partition, RebalanceListener, Unavailable
+
+log = structlog.get_logger(__name__)
+_EPOCH_OVER = (errors.CommitFailedError, errors.UnknownMemberIdError, errors.IllegalGenerationError, errors.IllegalStateError)
+_STOP_SECONDS = 3.0
+
+
+def use_light_records() -> None:
+    """Let the fetcher hand out the decoder's own record (offset, timestamp, key, value, headers): 0.6 µs a record less."""
+    aiokafka_fetcher.PartitionRecords._consumer_record = _light  # type: ignore[method-assign]
+
+
+def _light(_self: Any, _partition: Any, record: Any) -> Any:
+    return record
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Pauses what was assigned before anything is awaited: records are handed out while this still runs."""
+
+    def __init__(self, client: AIOKafkaConsumer, ours: RebalanceListener) -> None:
+        self._client, self._ours = client, ours
+
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        self._client.pause(*assigned)
+        self._ours.assigned([Partition(*p) for p in assigned])
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        await self._ours.revoked([Partition(*p) for p in revoked])
+
+
+class KafkaConsumer:
+    """See `worker.runtime.ports.Consumer`."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        use_light_records()
+        self._options = dict(options)
+        self._make: Callable[[], AIOKafkaConsumer] = lambda: AIOKafkaConsumer(**self._options)
+        self._client: AIOKafkaConsumer | None = None
+
+    @property
+    def client(self) -> AIOKafkaConsumer:
+        """The started client."""
+        assert self._client is not None, "the consumer is not started"
+        return self._client
+
+    async def start(self, topics: Sequence[str], listener: RebalanceListener) -> None:
+        """Connect and subscribe; raises Unavailable when no broker answers."""
+        client = self._make()
+        self._client = client
+        client.subscribe(list(topics), listener=_Listener(client, listener))
+        try:
+            await client.start()
+        except (errors.KafkaConnectionError, errors.KafkaTimeoutError, OSError) as error:
+            await self.stop()
+            raise Unavailable(str(error)) from error
+
+    async def stop(self) -> None:
+        """Leave the group; bounded, as the client may hang while brokers are away."""
+        client, self._client = self._client, None
+        if client is None:
+            return
+        try:
+            await asyncio.wait_for(client.stop(), _STOP_SECONDS)
+        except (TimeoutError, errors.KafkaError) as error:
+            log.warning("consumer did not stop cleanly", error=repr(error))
+            await asyncio.wait_for(client._client.close(), _STOP_SECONDS)
+
+    async def fetch(self, ready: Sequence[Partition], max_records: int, timeout: float) -> Mapping[Partition, list[Any]]:
+        """Records of the ready partitions; with none ready all are asked for (the caller has paused them)."""
+        partitions = [TopicPartition(*p) for p in ready]
+        try:
+            return await self.client.getmany(*partitions, timeout_ms=int(timeout * 1000), max_records=max_records)  # type: ignore[no-any-return]
+        except (errors.OffsetOutOfRangeError, errors.NoOffsetForPartitionError) as error:
+            raise OffsetOutOfRange([Partition(*p) for p in _partitions_of(error)]) from error
+        except errors.IllegalStateError:
+            return {}  # a partition was revoked between choosing and asking
+
+    def assignment(self) -> Collection[Partition]:
+        """What the group gave this member."""
+        return {Partition(*p) for p in self.client.assignment()}
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """Read on from `offset`; what was prefetched is discarded."""
+        self.client.seek(TopicPartition(*partition), offset)
+
+    def pause(self, *partitions: Partition) -> None:
+        """Fetch no more of these; what was prefetched is thrown away."""
+        self.client.pause(*(TopicPartition(*p) for p in partitions))
+
+    def resume(self, *partitions: Partition) -> None:
+        """Fetch them again."""
+        self.client.resume(*(TopicPartition(*p) for p in partitions))
+
+    def high_watermark(self, partition: Partition) -> int:
+        """The end of the partition as the last fetch saw it, -1 if unknown."""
+        try:
+            end = self.client.highwater(TopicPartition(*partition))
+        except errors.IllegalStateError:
+            return -1
+        return -1 if end is None else int(end)
+
+    async def position(self, partition: Partition) -> int:
+        """The next offset that the client will hand out."""
+        return int(await self.client.position(TopicPartition(*partition)))
+
+    async def committed(self, partitions: Collection[Partition]) -> dict[Partition, int | None]:
+        """The group's certain committed offsets."""
+        return await committed_stable(self.client._coordinator, partitions)
+
+    async def bound(self, partition: Partition, where: str) -> int:
+        """The first offset of the partition (`earliest`) or the one after its last record (`latest`)."""
+        ask = self.client.beginning_offsets if where == "earliest" else self.client.end_offsets
+        target = TopicPartition(*partition)
+        return int((await ask([target]))[target])
+
+    async def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Commit; raises EpochOver when the group has moved on, Unavailable when nobody answers."""
+        try:
+            await self.client.commit({TopicPartition(*p): OffsetAndMetadata(o, "") for p, o in offsets.items()})
+        except _EPOCH_OVER as error:
+            raise EpochOver(str(error)) from error
+        except errors.KafkaError as error:
+            raise Unavailable(str(error)) from error
+
+
+def _partitions_of(error: Exception) -> list[TopicPartition]:
+    found = error.args[0] if error.args else {}
+    return list(found) if isinstance(found, dict | list | tuple) else [found]

@@ -1,0 +1,111 @@
+"""One aiokafka producer's life: batches in, one callback each out; errors sorted into what the delivery decides by."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer, errors
+
+from worker.runtime.ports import Misrouted, Outgoing, Refused, Unavailable, Undelivered
+
+log = structlog.get_logger(__name__)
+_STOP_SECONDS = 3.0
+_REFUSALS: tuple[type[Exception], ...] = (
+    errors.MessageSizeTooLargeError, errors.RecordListTooLargeError, errors.InvalidTimestampError, errors.CorruptRecordException,
+    errors.UnknownError, errors.InvalidRequestError, errors.InvalidRequiredAcksError, errors.PolicyViolationError,
+)
+_MISROUTES: tuple[type[Exception], ...] = (
+    errors.UnknownTopicOrPartitionError, errors.TopicAuthorizationFailedError, errors.InvalidTopicError, errors.ClusterAuthorizationFailedError,
+)
+
+
+def sort_error(error: BaseException) -> Exception:
+    """The port's name for what aiokafka raised: refused for what the record is, misrouted, or not delivered."""
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, _MISROUTES):
+        return Misrouted(text)
+    if isinstance(error, _REFUSALS):
+        return Refused(text)
+    return Undelivered(text)
+
+
+class KafkaProducer:
+    """See `worker.runtime.ports.Producer`. Make one with `start_producer`."""
+
+    def __init__(self, client: AIOKafkaProducer) -> None:
+        self._client = client
+
+    async def send(self, topic: str, partition: int, records: Sequence[Outgoing], done: Callable[[Exception | None], None]) -> None:
+        """Queue the records as batches, in order; waits while an earlier batch of the partition is not yet on its way."""
+        batch = self._client.create_batch()
+        waiting: list[Any] = []
+        append = batch.append
+        for timestamp, key, value, headers, _position, _dead in records:
+            if append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
+                waiting.append(await self._queue(batch, topic, partition))
+                batch = self._client.create_batch()
+                append = batch.append
+                if append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
+                    raise Refused(f"a record of {len(value or b'')} bytes does not fit into a batch")
+        waiting.append(await self._queue(batch, topic, partition))
+        _when_all(waiting, done)
+
+    async def _queue(self, batch: Any, topic: str, partition: int) -> Any:
+        batch.close()
+        try:
+            return await self._client.send_batch(batch, topic, partition=partition)
+        except (errors.KafkaError, AssertionError, OSError) as error:
+            raise sort_error(error) from error
+
+    async def stop(self, patience: float = _STOP_SECONDS) -> None:
+        """Wait up to `patience` seconds for what is in flight, then close: the client's `stop` hangs while brokers are away."""
+        try:
+            await asyncio.wait_for(self._client.stop(), patience)
+        except (TimeoutError, errors.KafkaError, OSError) as error:
+            log.warning("producer did not stop cleanly", error=repr(error))
+            task = self._client._sender._sender_task
+            if task is not None:
+                task.cancel()
+            await self._client.client.close()
+
+
+def _when_all(futures: list[Any], done: Callable[[Exception | None], None]) -> None:
+    """Call `done` once, when the last future is: with the first error in order, or None."""
+    if len(futures) == 1:
+        futures[0].add_done_callback(partial(_one, done))
+        return
+    left = len(futures)
+
+    def settle(_future: Any) -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            failed = [f for f in futures if _error_of(f) is not None]
+            _one(done, failed[0] if failed else futures[0])
+
+    for future in futures:
+        future.add_done_callback(settle)
+
+
+def _error_of(future: Any) -> BaseException | None:
+    return asyncio.CancelledError() if future.cancelled() else future.exception()
+
+
+def _one(done: Callable[[Exception | None], None], future: Any) -> None:
+    error = _error_of(future)
+    done(None if error is None else sort_error(error))
+
+
+async def start_producer(options: Mapping[str, Any]) -> KafkaProducer:
+    """A started producer; raises Unavailable when no broker answers."""
+    client = AIOKafkaProducer(**options)
+    try:
+        await client.start()
+    except (errors.KafkaError, OSError) as error:
+        await KafkaProducer(client).stop()
+        raise Unavailable(str(error)) from error
+    return KafkaProducer(client)

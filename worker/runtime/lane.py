@@ -1,0 +1,227 @@
+"""One partition's whole life with this member: its records in order, what is in flight, what may be committed, why it is paused."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from worker.runtime.observation import Counters, PartitionView
+
+if TYPE_CHECKING:
+    from worker.delivery.backoff import Backoff
+    from worker.delivery.routing import Part
+    from worker.runtime.backpressure import Limits
+    from worker.runtime.ports import Consumer, Partition
+
+log = structlog.get_logger(__name__)
+
+
+class Lane:
+    """Everything that belongs to one assigned partition. A closed lane has no effect any more.
+
+    `position` is the next offset to take, `acked` the next to commit, `committed` what the group holds (-1: unknown).
+    `attempt` numbers deliveries: acknowledgements of an earlier attempt are late and count for nothing.
+    """
+
+    def __init__(self, partition: Partition, epoch: int, consumer: Consumer, limits: Limits, counters: Counters, backoff: Backoff) -> None:
+        self.partition, self.epoch, self.consumer, self.limits, self.counters, self.backoff = partition, epoch, consumer, limits, counters, backoff
+        self.phase = "opening"
+        self.position = self.acked = self.committed = -1
+        self.queue: deque[tuple[float, list[Any]]] = deque()
+        self.pending: deque[Part] = deque()
+        self.in_flight = self.in_flight_bytes = 0
+        self.reasons: set[str] = set()
+        self.trouble: Exception | None = None
+        self.attempt = self.version = 0
+        self.last_timestamp = 0
+        self._paused_for_real = True  # the listener pauses what it is assigned
+        self._wake = asyncio.Event()
+
+    def __str__(self) -> str:
+        return f"{self.partition[0]}:{self.partition[1]}"
+
+    @property
+    def closed(self) -> bool:
+        """The partition is not ours any more, or the member ends."""
+        return self.phase == "closed"
+
+    @property
+    def ready(self) -> bool:
+        """Records may be fetched for it."""
+        return self.phase == "running" and not self.reasons
+
+    def opened(self, offset: int) -> None:
+        """Start at `offset`."""
+        self.position = self.acked = offset
+        self.phase = "running"
+        self.apply_pause()
+
+    # --- intake -----------------------------------------------------------------------------------------------------
+    def take(self, records: list[Any], size: int) -> None:
+        """Count fetched records in flight; may pause the partition."""
+        self.queue.append((time.monotonic(), records))
+        self.position = records[-1].offset + 1
+        self.last_timestamp = records[-1].timestamp
+        self.in_flight += len(records)
+        self.in_flight_bytes += size
+        self.limits.total_bytes += size
+        if self.limits.full(self):
+            self.pause("backpressure")
+        self._wake.set()
+
+    async def next_records(self, most: int, max_wait: float) -> tuple[float, list[Any]] | None:
+        """The next slice and when its first record was taken; None when there is trouble or no more will come.
+
+        A slice that is not full waits up to `max_wait` seconds for more, but only while an earlier one is in hand.
+        """
+        await self.until(lambda: (bool(self.queue) and "breaker" not in self.reasons) or self.trouble is not None or self.phase != "running")
+        if self.trouble is not None or not self.queue or self.closed:
+            return None
+        if max_wait and self.pending and sum(len(rs) for _, rs in self.queue) < most:
+            await self.sleep_until(lambda: not self.pending or self.trouble is not None or sum(len(rs) for _, rs in self.queue) >= most, max_wait)
+            if self.trouble is not None or not self.queue or self.closed:
+                return None
+        return self._slice(most)
+
+    def _slice(self, most: int) -> tuple[float, list[Any]]:
+        taken, records = self.queue.popleft()
+        if len(records) < most and self.queue:
+            records = list(records)
+            while self.queue and len(records) < most:
+                records += self.queue.popleft()[1]
+        if len(records) > most:
+            self.queue.appendleft((taken, records[most:]))
+            records = records[:most]
+        return taken, records
+
+    def discard_queue(self) -> None:
+        """Forget what was fetched and not yet processed; the position goes back to it."""
+        records = [r for _, rs in self.queue for r in rs]
+        self.queue.clear()
+        if records:
+            self._release(len(records), sum(record_size(r) for r in records))
+            self.position = records[0].offset
+
+    # --- delivery ---------------------------------------------------------------------------------------------------
+    def fail(self, error: Exception) -> None:
+        """Remember the first trouble of this attempt."""
+        if self.trouble is None:
+            self.trouble = error
+        self._wake.set()
+
+    def take_trouble(self) -> Exception:
+        """Begin a new attempt: late acknowledgements of the old one count for nothing."""
+        assert self.trouble is not None
+        error, self.trouble = self.trouble, None
+        self.attempt += 1
+        for part in self.pending:
+            part.left = -1
+        return error
+
+    def settle(self) -> None:
+        """Everything at the head that is fully acknowledged is done: it may be committed and is in flight no more."""
+        while self.pending and self.pending[0].left == 0:
+            part = self.pending.popleft()
+            self.acked = part.next_offset
+            self._release(len(part.records), part.size)
+            self._account(part)
+            self.backoff.reset()
+            self.resume("retry")
+        self._wake.set()
+
+    def _release(self, records: int, size: int) -> None:
+        self.in_flight -= records
+        self.in_flight_bytes -= size
+        self.limits.total_bytes -= size
+        if "backpressure" in self.reasons and self.limits.low(self):
+            self.resume("backpressure")
+
+    def _account(self, part: Part) -> None:
+        self.counters.processed.update(+part.outcomes)
+        now, half = time.time() * 1000, len(part.records) // 2
+        if half:
+            self.counters.end_to_end.observe(max(0.0, now - part.records[0].timestamp) / 1000, half)
+        self.counters.end_to_end.observe(max(0.0, now - part.records[-1].timestamp) / 1000, len(part.records) - half)
+
+    # --- pausing ----------------------------------------------------------------------------------------------------
+    def pause(self, reason: str) -> None:
+        """Add a reason; with one or more nothing is fetched."""
+        if reason not in self.reasons and not self.closed:
+            self.reasons.add(reason)
+            self.counters.pauses[reason] += 1
+            self.apply_pause()
+
+    def resume(self, reason: str) -> None:
+        """Take a reason away."""
+        if reason in self.reasons:
+            self.reasons.discard(reason)
+            self.apply_pause()
+
+    def apply_pause(self) -> None:
+        """Hold the client to the reasons. A full lane is left out of fetches at once, so what was prefetched is kept."""
+        if self.phase != "running":
+            return
+        wanted = bool(self.reasons)
+        if wanted != self._paused_for_real:
+            (self.consumer.pause if wanted else self.consumer.resume)(self.partition)
+            self._paused_for_real = wanted
+
+    # --- waiting ----------------------------------------------------------------------------------------------------
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for a condition that this lane's own events can make true."""
+        while not condition():
+            self._wake.clear()
+            if condition():
+                return
+            await self._wake.wait()
+
+    async def sleep_until(self, condition: Callable[[], bool], seconds: float) -> None:
+        """Wait for a condition, at most so long."""
+        try:
+            await asyncio.wait_for(self.until(condition), seconds)
+        except TimeoutError:
+            return
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, or less if the lane is closed."""
+        await self.sleep_until(lambda: self.closed, seconds)
+
+    def wake(self) -> None:
+        """Look again: something that this lane waits for changed."""
+        self._wake.set()
+
+    def drain(self) -> None:
+        """Take nothing new; what is under way may finish."""
+        if self.phase == "running":
+            self.discard_queue()
+            self.phase = "draining"
+            self._wake.set()
+
+    def close(self) -> None:
+        """The end: whatever arrives late finds it closed."""
+        if not self.closed:
+            self.phase = "closed"
+            self.limits.total_bytes -= self.in_flight_bytes
+            self._wake.set()
+
+    def view(self, now: float) -> PartitionView:
+        """As others see it."""
+        end = max(self.consumer.high_watermark(self.partition), self.position)
+        oldest = self.pending[0].taken_at if self.pending else self.queue[0][0] if self.queue else now
+        done = self.acked if self.acked >= 0 else end
+        lag = max(0, end - done)
+        behind = max(0.0, time.time() - self.last_timestamp / 1000) if lag and self.last_timestamp > 0 else 0.0
+        return PartitionView(self.partition[0], self.partition[1], self.phase, self.position, self.committed, end, lag, behind,
+                             self.in_flight, self.in_flight_bytes, now - oldest, tuple(sorted(self.reasons)))
+
+
+def record_size(record: Any) -> int:
+    """Bytes of a record's key and value as they are counted in flight."""
+    return len(record.value or b"") + len(record.key or b"")
+
+

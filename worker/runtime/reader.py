@@ -1,0 +1,72 @@
+"""The only caller of the client's fetch: asks for ready lanes only, and gives each its records in order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from worker.runtime.lane import Lane, record_size
+from worker.runtime.observation import Counters
+from worker.runtime.ports import Consumer, OffsetOutOfRange, Partition
+
+log = structlog.get_logger(__name__)
+_IDLE_SECONDS = 0.2
+
+
+class Reader:
+    """Runs as one task that is never cancelled: the client's fetch does not survive it."""
+
+    def __init__(self, consumer: Consumer, lanes: dict[Partition, Lane], counters: Counters, most: int,
+                 lost: Callable[[Lane], Awaitable[None]]) -> None:
+        self._consumer, self._lanes, self._counters, self._most, self._lost = consumer, lanes, counters, most, lost
+        self.stopping = False
+        self.heartbeat = time.monotonic()
+
+    async def run(self) -> None:
+        """Turn until told to stop."""
+        while not self.stopping:
+            self.heartbeat = time.monotonic()
+            try:
+                await self._turn()
+            except OffsetOutOfRange as error:
+                await self._reset(error)
+            except Exception as error:  # noqa: BLE001 - the client raises what it pleases; nothing is lost by reading again
+                log.warning("fetch failed, reading again from each lane's own position", error=repr(error))
+                self._rewind()
+                await asyncio.sleep(_IDLE_SECONDS)
+
+    async def _turn(self) -> None:
+        ready = [p for p, lane in self._lanes.items() if lane.ready]
+        started = time.monotonic()
+        # with no lane ready all partitions are paused for real; asking keeps this member in the group
+        fetched = await self._consumer.fetch(ready, self._most, _IDLE_SECONDS)
+        taken = time.monotonic()
+        for partition, records in fetched.items():
+            self._give(Partition(*partition), records)
+        self._counters.loop_seconds["fetch" if fetched else "idle" if ready else "paused"] += taken - started
+        await asyncio.sleep(0)
+
+    def _give(self, partition: Partition, records: list[object]) -> None:
+        lane = self._lanes.get(partition)
+        if lane is None or lane.phase != "running" or not records:
+            return  # not ours any more, or not positioned yet: its opening seeks
+        size = sum(map(record_size, records))
+        lane.take(records, size)
+        self._counters.consumed[partition] += len(records)
+        self._counters.consumed_bytes[partition.topic] += size
+
+    def _rewind(self) -> None:
+        assigned = self._consumer.assignment()
+        for partition, lane in self._lanes.items():
+            if lane.phase == "running" and partition in assigned:
+                self._consumer.seek(partition, lane.position)
+
+    async def _reset(self, error: OffsetOutOfRange) -> None:
+        for partition in error.partitions:
+            lane = self._lanes.get(partition)
+            if lane is not None and lane.phase == "running":
+                log.error("the offset to read from is not on the broker any more", partition=str(lane), offset=lane.position)
+                await self._lost(lane)
