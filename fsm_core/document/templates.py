@@ -83,10 +83,10 @@ def parse_path(text: str) -> tuple[str, ...] | None:
     """`contact.email` and `['a.b']` as names on the way down; None where the text is no path."""
     names: list[str] = []
     at = 0
-    while at < len(text):
-        if names and text[at] == ".":
+    while at < len(text) or text.endswith("."):
+        if names and text[at:].startswith("."):
             at += 1
-        elif names and text[at] != "[":
+        elif names and not text[at:].startswith("["):
             return None
         match = _STEP.match(text, at)
         if match is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from fsm_core.definition import Severity
-from fsm_core.expressions.names import BUILTINS, HELPERS, MUTATORS, PADDERS, METHODS, is_dunder
+from fsm_core.expressions.names import BUILTINS, HELPERS, METHODS, MUTATORS, PADDERS, is_dunder
 
 _WIDEST = 1000
 _ARGUMENTS = {"to_int": (1, 2), "to_number": (1, 2), "coalesce": (1, 99), "has": (1, 1), "case": (3, 99), "text": (0, 99)}
@@ -107,4 +107,4 @@ def _types(node: ast.expr) -> bool:
 
 def _literal(node: ast.expr) -> bool:
     value = node.operand if isinstance(node, ast.UnaryOp) else node
-    return isinstance(value, ast.Constant) and (value.value is None or type(value.value) is int and value.value <= _WIDEST)
+    return isinstance(value, ast.Constant) and (value.value is None or (type(value.value) is int and value.value <= _WIDEST))

@@ -39,9 +39,7 @@ def to_int(x: Any, d: Any = _ABSENT) -> Any:
 
 
 def _int(x: Any) -> int:
-    if isinstance(x, str) and len(x) < _LONGEST_NUMBER and _INTEGER.match(x.strip()):
-        x = int(x)
-    elif isinstance(x, float) and x.is_integer():
+    if (isinstance(x, str) and len(x) < _LONGEST_NUMBER and _INTEGER.match(x.strip())) or (isinstance(x, float) and x.is_integer()):
         x = int(x)
     if isinstance(x, bool) or not isinstance(x, int) or not -(2**63) <= x < 2**64:
         raise ValueError
@@ -59,9 +57,8 @@ def to_number(x: Any, d: Any = _ABSENT) -> Any:
 
 
 def _number(x: Any) -> int | float:
-    if isinstance(x, str) and len(x) < _LONGEST_NUMBER and _NUMBER.match(x.strip()):
-        if not _INTEGER.match(x.strip()):
-            x = float(x)
+    if isinstance(x, str) and len(x) < _LONGEST_NUMBER and _NUMBER.match(x.strip()) and not _INTEGER.match(x.strip()):
+        x = float(x)
     if isinstance(x, float):
         if x - x != 0:
             raise ValueError

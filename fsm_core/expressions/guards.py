@@ -40,11 +40,11 @@ def add(a: Any, b: Any) -> Any:
     """`a + b` on two numbers, two texts or two lists."""
     if isinstance(a, _NUMBERS) and isinstance(b, _NUMBERS):
         return _bounded(a + b)
-    for kind in (str, list):
-        if isinstance(a, kind) and isinstance(b, kind):
-            if len(a) + len(b) > MOST_TEXT:
-                raise OverflowError(f"+ would give more than {MOST_TEXT} items")
-            return a + b
+    alike = (isinstance(a, str) and isinstance(b, str)) or (isinstance(a, list) and isinstance(b, list))
+    if alike:
+        if len(a) + len(b) > MOST_TEXT:
+            raise OverflowError(f"+ would give more than {MOST_TEXT} items")
+        return a + b
     raise TypeError(f"+ takes two numbers, texts or lists, not {type(a).__name__} and {type(b).__name__}")
 
 
@@ -60,10 +60,9 @@ def shift_left(a: Any, b: Any) -> Any:
 def power(a: Any, b: Any) -> Any:
     """`a ** b` on numbers, with an integer result of at most 4,096 bits."""
     _numbers("**", a, b)
-    if isinstance(a, int) and isinstance(b, int) and b > 0 and a not in (-1, 0, 1):
-        # An a of n bits gives at least (n - 1) * b bits: refused before it is computed, the exact bound after.
-        if (a.bit_length() - 1) * b > MOST_BITS:
-            raise OverflowError(f"integer result over {MOST_BITS} bits")
+    # An a of n bits gives at least (n - 1) * b bits: refused before it is computed, the exact bound after.
+    if isinstance(a, int) and isinstance(b, int) and b > 0 and (a.bit_length() - 1) * b > MOST_BITS:
+        raise OverflowError(f"integer result over {MOST_BITS} bits")
     return _bounded(a**b)
 
 

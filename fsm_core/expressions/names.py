@@ -5,24 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 BUILTINS: Final = frozenset(
-    "abs all any bool dict divmod enumerate float int isinstance len list max min range reversed round set sorted str sum"
-    " tuple zip".split()
+    ["abs", "all", "any", "bool", "dict", "divmod", "enumerate", "float", "int", "isinstance", "len", "list", "max", "min", "range", "reversed", "round", "set", "sorted", "str", "sum", "tuple", "zip"]
 )
-MUTATORS: Final = frozenset("append clear extend insert pop popitem remove reverse setdefault sort update".split())
-PADDERS: Final = frozenset("center ljust rjust zfill".split())
+MUTATORS: Final = frozenset(["append", "clear", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault", "sort", "update"])
+PADDERS: Final = frozenset(["center", "ljust", "rjust", "zfill"])
 METHODS: Final = MUTATORS | PADDERS | frozenset(
-    "capitalize casefold copy count endswith find get index isalnum isalpha isascii isdecimal isdigit isidentifier islower"
-    " isnumeric isprintable isspace istitle isupper items join keys lower lstrip partition removeprefix removesuffix replace"
-    " rfind rindex rpartition rsplit rstrip split splitlines startswith strip swapcase title upper values".split()
+    ["capitalize", "casefold", "copy", "count", "endswith", "find", "get", "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric", "isprintable", "isspace", "istitle", "isupper", "items", "join", "keys", "lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rindex", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "swapcase", "title", "upper", "values"]
 )
-HELPERS: Final = frozenset("text to_int to_number coalesce has case".split())
+HELPERS: Final = frozenset(["text", "to_int", "to_number", "coalesce", "has", "case"])
 HELPERS_LATER: Final = frozenset(
-    "clip round_half_up parse_time iso format_time floor_time matches find replace sha256 hmac_sha256 truncate_ip mask"
-    " from_json to_json parse_query flatten group unique".split()
+    ["clip", "round_half_up", "parse_time", "iso", "format_time", "floor_time", "matches", "find", "replace", "sha256", "hmac_sha256", "truncate_ip", "mask", "from_json", "to_json", "parse_query", "flatten", "group", "unique"]
 )
-STATE_NAMES: Final = frozenset("data meta now error message context".split())
-META_NAMES: Final = frozenset("topic partition offset key timestamp headers".split())
-ERROR_NAMES: Final = frozenset("type message state function reason".split())
+STATE_NAMES: Final = frozenset(["data", "meta", "now", "error", "message", "context"])
+META_NAMES: Final = frozenset(["topic", "partition", "offset", "key", "timestamp", "headers"])
+ERROR_NAMES: Final = frozenset(["type", "message", "state", "function", "reason"])
 FORMULA_NAMES: Final = frozenset({"data", "state", "params"})
 
 

@@ -9,9 +9,10 @@ import warnings
 from fsm_core.definition import Code, Mark
 
 LONGEST = 20_000
+NOWHERE = Mark()
 
 
-def parse_code(text: str, mark: Mark = Mark()) -> Code:
+def parse_code(text: str, mark: Mark = NOWHERE) -> Code:
     """The parsed text, not yet checked; raises SyntaxError where it is no expression and no single `def`."""
     if len(text) > LONGEST:
         raise SyntaxError(f"code is longer than {LONGEST} characters")

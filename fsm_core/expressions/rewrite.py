@@ -26,7 +26,7 @@ def path_of(node: ast.AST) -> tuple[ast.expr, tuple[str | int, ...]] | None:
     steps: list[str | int] = []
     while True:
         match node:
-            case ast.Attribute(value=ast.Name(id="state") as base, attr=attr) if attr in STATE_NAMES:
+            case ast.Attribute(value=ast.Name(id="state"), attr=attr) if attr in STATE_NAMES:
                 return (ast.Name("data", ast.Load()) if attr == "data" else cast(ast.expr, node)), tuple(steps[::-1])
             case ast.Name():
                 return node, tuple(steps[::-1])

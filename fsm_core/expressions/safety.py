@@ -87,22 +87,24 @@ class _AllowList(CallRules):
         self.findings.append(Finding(code, severity, message, self.mark, hint))
 
     def generic_visit(self, node: ast.AST) -> None:
-        if isinstance(node, _PLAIN_NODES):
+        if isinstance(node, _LOOPS):
+            self._loop(node)
+        elif isinstance(node, _PLAIN_NODES):
             super().generic_visit(node)
         else:
             self.say(331 if isinstance(node, ast.NamedExpr) and self.formula else 410,
                      f"{type(node).__name__} is not allowed here")
 
-    def visit_Constant(self, node: ast.Constant) -> None:
+    def visit_Constant(self, node: ast.Constant) -> None:  # noqa: N802  # NodeVisitor's name
         if not isinstance(node.value, str | int | float | bool | None):
             self.say(410, f"a constant of type {type(node.value).__name__} is not allowed")
 
-    def visit_FormattedValue(self, node: ast.FormattedValue) -> None:
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> None:  # noqa: N802  # NodeVisitor's name
         if node.format_spec is not None:
             self.say(410, "an f-string with a format spec is not allowed", "use text() or round()")
         self.visit(node.value)
 
-    def visit_Name(self, node: ast.Name) -> None:
+    def visit_Name(self, node: ast.Name) -> None:  # noqa: N802  # NodeVisitor's name
         name = node.id
         if is_dunder(name):
             self.say(410, f"the name '{name}' is not allowed")
@@ -123,7 +125,7 @@ class _AllowList(CallRules):
         else:
             self.say(110, f"undefined name '{name}'", f"a field is data.{name}" if self.formula else "")
 
-    def visit_Attribute(self, node: ast.Attribute) -> None:
+    def visit_Attribute(self, node: ast.Attribute) -> None:  # noqa: N802  # NodeVisitor's name
         if is_dunder(node.attr):
             return self.say(410, f"the attribute '{node.attr}' is not allowed")
         match node.value:
@@ -161,7 +163,7 @@ class _AllowList(CallRules):
             elif name in BUILTINS | HELPERS | self.names:
                 self.say(115, f"the name '{name}' hides another")
 
-    def visit_Lambda(self, node: ast.Lambda) -> None:
+    def visit_Lambda(self, node: ast.Lambda) -> None:  # noqa: N802  # NodeVisitor's name
         a = node.args
         if a.vararg or a.kwarg or a.kwonlyargs or a.posonlyargs or a.defaults:
             self.say(410, "a lambda inside has plain parameters only")
@@ -172,7 +174,7 @@ class _AllowList(CallRules):
         self.visit(node.body)
         self.names -= fresh
 
-    def visit_loop(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> None:
+    def _loop(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> None:
         first = node.generators[0]
         if len(node.generators) > 1 or first.is_async:
             return self.say(410, "a comprehension has one `for`")
@@ -191,8 +193,6 @@ class _AllowList(CallRules):
         self.loops.pop()
         self.names -= fresh
         return None
-
-    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = visit_loop
 
     def _inner_source(self, source: ast.expr) -> bool:
         used = {n.id for n in ast.walk(source) if isinstance(n, ast.Name)}

@@ -1,0 +1,41 @@
+"""All that can be said about a machine without running it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from fsm_core.checks.graph import graph_findings
+from fsm_core.checks.guards import guard_findings
+from fsm_core.definition import Definition, Finding
+from fsm_core.document import examine, load_document
+from fsm_core.document.reading import Source
+from fsm_core.errors import DocumentError
+
+
+def check(
+    source: Source,
+    trusted: bool | None = None,
+    functions: Mapping[str, Callable[..., Any]] | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> list[Finding]:
+    """Every finding, errors and the rest, in document order; raises nothing about the document.
+
+    Without `functions`, a `ref` of a safe document is left to a worker file and is info (111).
+    """
+    try:
+        document = load_document(source, trusted)
+    except DocumentError as error:
+        return error.findings
+    definition, findings = examine(document, functions, params)
+    if functions is None and not document.trusted:
+        findings = [replace(f, severity="info") if f.code == 111 else f for f in findings]
+    if definition is not None:
+        findings = sorted([*findings, *warnings_of(definition)], key=lambda f: (f.mark.line or 0, f.mark.column or 0))
+    return findings
+
+
+def warnings_of(definition: Definition) -> list[Finding]:
+    """What is odd about a machine that has no errors."""
+    return [*graph_findings(definition), *guard_findings(definition)]

@@ -1,0 +1,66 @@
+"""What the conditions of a state's arcs say together: nothing left over, nothing in vain."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from fsm_core.definition import Arc, Code, Definition, Finding
+from fsm_core.expressions import rewrite_formula
+
+
+def guard_findings(definition: Definition) -> Iterator[Finding]:
+    """Findings 210 to 214, state by state."""
+    for state in definition.states.values():
+        arcs = definition.arcs_from(state.name)
+        if not state.is_end and arcs:
+            yield from _of_state(state.name, arcs)
+
+
+def _of_state(name: str, arcs: Sequence[Arc]) -> Iterator[Finding]:
+    seen: dict[str, Arc] = {}
+    covered = False
+    for arc in arcs:
+        if covered:
+            yield Finding(211, "warning", f"the arc {arc.name} is never tried: one before it is always taken", arc.mark)
+            continue
+        guard = _plain(arc.condition)
+        covered = arc.condition is None or _constant(guard) is True
+        if guard is None:
+            continue
+        text = ast.dump(guard)
+        if (value := _constant(guard)) is not None:
+            yield Finding(212, "warning", f"the condition of {arc.name} is always {str(value).lower()}", arc.mark)
+        elif text in seen:
+            yield Finding(213, "warning", f"the condition of {arc.name} is that of {seen[text].name} again", arc.mark)
+        elif _negated(guard) in seen:
+            covered = True
+            yield Finding(214, "info", f"the condition of {arc.name} negates an earlier one: it is compiled as else", arc.mark)
+        seen[text] = arc
+    if not covered:
+        yield Finding(210, "warning", f"every arc out of '{name}' has a condition and none is `else`", arcs[-1].mark,
+                      "a record that meets none fails with no_arc")
+
+
+def _plain(code: Code | None) -> ast.expr | None:
+    """The condition as an expression over `data`, whichever way it was written; None where it cannot be compared."""
+    if code is None or code.tree is None:
+        return None
+    if code.kind == "formula":
+        return rewrite_formula(code.tree)
+    if isinstance(code.tree, ast.Lambda) and len(code.tree.args.args) == 1:
+        return code.tree.body
+    return None
+
+
+def _constant(guard: ast.expr | None) -> bool | None:
+    try:
+        return bool(ast.literal_eval(guard)) if guard is not None else None
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+def _negated(guard: ast.expr) -> str:
+    if isinstance(guard, ast.UnaryOp) and isinstance(guard.op, ast.Not):
+        return ast.dump(guard.operand)
+    return ast.dump(ast.UnaryOp(ast.Not(), guard))

@@ -1,0 +1,78 @@
+"""What `check` says about machines that load and machines that do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fsm_core.checks import check
+
+A, B = {"name": "a", "is_start": True}, {"name": "b", "is_end": True}
+
+
+def found(*arcs: dict[str, Any], states: tuple[dict[str, Any], ...] = (A, B)) -> list[tuple[int, str]]:
+    """Code and severity of each finding of a small machine."""
+    return [(f.code, f.severity) for f in check({"states": list(states), "arcs": list(arcs)}, trusted=False)]
+
+
+def arc(condition: Any = None, **more: Any) -> dict[str, Any]:
+    """An arc from a to b."""
+    return {"from": "a", "to": "b", **({} if condition is None else {"condition": condition}), **more}
+
+
+def test_clean_machine() -> None:
+    """A machine in order has no findings."""
+    assert found(arc()) == [] and found(arc("data.x"), arc(**{"else": True})) == []
+
+
+@pytest.mark.parametrize(("arcs", "codes"), [
+    ([arc("data.x")], [210]), ([arc(), arc("data.x")], [211]), ([arc("True")], [212]), ([arc("0"), arc()], [212]),
+    ([arc("data.x"), arc("data.x"), arc()], [213]), ([arc("data.x"), arc("state.data['x']"), arc()], [213]),
+    ([arc("data.x"), arc("not data.x")], [214]), ([arc("not data.x"), arc("data.x")], [214]),
+    ([arc("lambda state: state.data['x']"), arc("lambda state: not state.data['x']")], [214]),
+    ([arc("data.x"), arc("not data.x"), arc()], [214, 211]), ([arc(to="zz")], [104]), ([arc(), {"from": "b", "to": "a"}], [105]),
+])
+def test_arcs(arcs: list[dict[str, Any]], codes: list[int]) -> None:
+    """What the arcs of one state say together."""
+    assert [code for code, _ in found(*arcs)] == codes
+
+
+@pytest.mark.parametrize(("states", "codes"), [
+    ((A, B, {"name": "c"}), [201]), ((A, B, {**A}), [101, 102]), (({"name": "a"}, B), [102]), ((A, {"name": "b"}), [103]),
+    ((A, B, {"name": "c", "arcs": [{"to": "b"}]}), [201]),
+])
+def test_states(states: tuple[dict[str, Any], ...], codes: list[int]) -> None:
+    """What the states say together."""
+    assert [code for code, _ in found(arc(), states=states)] == codes
+
+
+def test_no_way_out() -> None:
+    """A state without arcs is 203, and one that leads only there 202."""
+    c, d = {"name": "c", "arcs": [{"to": "d"}]}, {"name": "d"}
+    assert found(arc("data.x"), {"from": "a", "to": "c"}, states=(A, B, c, d)) == [(202, "warning"), (203, "warning")]
+
+
+def test_severities() -> None:
+    """214 is info, other 2xx are warnings, 1xx errors."""
+    assert found(arc("data.x"), arc("not data.x")) == [(214, "info")]
+    assert found(arc("data.x")) == [(210, "warning")]
+
+
+def test_did_you_mean() -> None:
+    """An unknown key comes with the nearest known one."""
+    (finding,) = check({"states": [{**A, "functons": {}}, B], "arcs": [arc()]})
+    assert finding.code == 100 and "functions" in finding.hint and finding.mark.pointer == "/states/0/functons"
+
+
+def test_ref_of_a_safe_document_is_info() -> None:
+    """Without functions a safe document's ref is left to a worker file."""
+    machine = {"states": [{**A, "functions": {"transform": {"ref": "geo"}}}, B], "arcs": [arc()]}
+    assert [(f.code, f.severity) for f in check(machine, trusted=False)] == [(111, "info")]
+    assert [(f.code, f.severity) for f in check(machine, trusted=False, functions={})] == [(111, "error")]
+    assert check(machine, functions={"geo": dict}) == []
+
+
+def test_check_does_not_raise() -> None:
+    """A file that cannot be read is a finding too."""
+    assert [f.code for f in check("no/such/file.yaml")] == [100]
