@@ -64,7 +64,8 @@ def of_worker(path: Path, trust: bool, functions: dict[str, Any], params: dict[s
         return list(error.findings)
     settings = loaded.config
     trusted, functions, params = trust or settings.trust, {**settings.functions, **functions}, {**settings.params, **params}
-    findings = [*loaded.findings, *of_machine(settings.machine, trusted, functions, params)]
+    found = of_machine(settings.machine, trusted, functions, params)
+    findings = [*loaded.findings, *(map(loaded.placed, found) if isinstance(settings.machine, dict) else found)]
     if not any(f.severity == "error" for f in findings):
         machine = load(settings.machine, trusted=trusted, functions=functions, params=params)
         findings += loaded.check_machine(machine.definition)

@@ -10,6 +10,7 @@ INPUT = "orders.in"
 OUTPUTS = ("orders.out", "orders.review")
 DEAD_LETTERS = "orders.dlq"
 PARTITIONS = 3
+DEAD_LETTER_BYTES = (1 << 20) + (64 << 10)  # the inputs' largest record and its fsm.* headers must fit
 
 
 def partitions(*topics: str) -> list[TopicPartition]:
@@ -22,7 +23,9 @@ async def create(bootstrap: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        answer = await admin.create_topics([NewTopic(t, PARTITIONS, 1) for t in (INPUT, *OUTPUTS, DEAD_LETTERS)])
+        plain = [NewTopic(name, PARTITIONS, 1) for name in (INPUT, *OUTPUTS)]
+        dead = NewTopic(DEAD_LETTERS, PARTITIONS, 1, topic_configs={"max.message.bytes": str(DEAD_LETTER_BYTES)})
+        answer = await admin.create_topics([*plain, dead])
         refused = [str(error) for error in answer.topic_errors if error[1] != 0]
         if refused:
             raise RuntimeError(f"the broker refused to create topics: {refused}")
