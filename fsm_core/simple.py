@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import orjson
 
@@ -17,6 +17,7 @@ from fsm_core.streams.progress import Progress, Tally
 from fsm_core.streams.stream import Request, Stream, config_of
 from fsm_core.streams.values import Broken, encoded
 
+T = TypeVar("T")
 OnProgress = Callable[[Progress], Any] | None
 
 
@@ -70,7 +71,7 @@ class AsyncSimpleFSM:
             await _tell(on_progress, tally)
         return results
 
-    async def process_stream(  # noqa: PLR0913 - the public contract names them all
+    async def process_stream(
         self, source: Any, sink: Any = None, chunk_size: int | None = None, use_streaming: bool = False,
         on_progress: OnProgress = None, error_sink: Any = None, dead_letter: Any = None, append: bool = False,
         input_format: str = "auto", output_format: str = "auto", config: CoreStreamConfig | None = None,
@@ -151,12 +152,12 @@ class SimpleFSM:
         self.close()
 
 
-def _run[T](start: Callable[[], Coroutine[Any, Any, T]]) -> T:
+def _run(start: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(start())
-    box: list[Any] = []
+    box: list[tuple[T, None] | tuple[None, BaseException]] = []
 
     def work() -> None:
         try:
@@ -167,10 +168,10 @@ def _run[T](start: Callable[[], Coroutine[Any, Any, T]]) -> T:
     thread = threading.Thread(target=work, name="fsm-simple")
     thread.start()
     thread.join()
-    result, error = box[0]
-    if error is not None:
-        raise error
-    return result
+    outcome = box[0]
+    if outcome[1] is not None:
+        raise outcome[1]
+    return outcome[0]
 
 
 async def _tell(on_progress: OnProgress, tally: Tally) -> None:

@@ -11,7 +11,6 @@ import orjson
 from fsm_core.engine.batch import Failure
 from fsm_core.streams.sinks import Sink, sink_of
 
-
 _ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
 
 

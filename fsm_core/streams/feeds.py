@@ -37,6 +37,10 @@ class Feed(Protocol):
 
     async def close(self) -> None: ...
 
+    def abandon(self) -> None:
+        """Let go of the source at once: nothing was taken from it."""
+        ...
+
 
 class FileFeed:
     """A regular file, or a list: reading it never waits for anybody."""
@@ -74,6 +78,9 @@ class FileFeed:
 
     def stop(self) -> None:
         self._stopped, self._held, self._at = True, [], 0  # a block read ahead is not in hand: nobody counted it
+
+    def abandon(self) -> None:
+        self._close()
 
     async def close(self) -> None:
         self._close()
@@ -151,6 +158,9 @@ class AsyncFeed(_Waiting):
         self._task.cancel()
         self._news.set()
 
+    def abandon(self) -> None:
+        self.stop()
+
     async def close(self) -> None:
         self.stop()
         await asyncio.wait([self._task])
@@ -185,12 +195,15 @@ class ThreadFeed(_Waiting):
         while records and not self._ended:
             with self._turn:
                 self._turn.wait_for(lambda: self._room > 0 or self._ended)
-                if self._ended:
+                if self._stopped():
                     return
                 part, records = records[:self._room], records[self._room:]
                 self._room -= len(part)
                 self._buffer.extend(part)
             self._tell()
+
+    def _stopped(self) -> bool:
+        return self._ended  # another thread may have set it while this one waited
 
     def _tell(self) -> None:
         try:
@@ -212,6 +225,9 @@ class ThreadFeed(_Waiting):
             self._ended = True
             self._turn.notify()
         self._news.set()
+
+    def abandon(self) -> None:
+        self.stop()
 
     async def close(self) -> None:
         self.stop()
@@ -245,19 +261,16 @@ def _file_feed(path: str, input_format: str, most_unwritten: int, max_wait: floa
     if status is None or not stat.S_ISREG(status.st_mode):
         read = getattr(file, "read1", file.read)
         return ThreadFeed((values for values, _ in values_of(Blocks(read), form)), most_unwritten, max_wait)
-    blocks = Blocks(file.read)
+    blocks = Blocks(file.read1 if form.compression == "gz" else file.read)  # read would lose what came before a fault
 
     def close() -> None:
         file.close()
         below.close()
 
     def values() -> Iterator[Values]:
-        started = False
         for some in values_of(blocks, form):
-            if blocks.fault is not None and not started and form.compression and below.tell() <= BLOCK \
-                    and not any(some[0]):
+            if blocks.foreign:
                 raise SourceError(f"{path}: {blocks.fault}")
-            started = True
             yield some
 
     return FileFeed(values(), close, below.tell, status.st_size)

@@ -14,6 +14,7 @@ Kind = Literal["jsonl", "json", "csv", "tsv", "txt"]
 _KINDS: dict[str, Kind] = {"jsonl": "jsonl", "ndjson": "jsonl", "json": "json", "csv": "csv", "tsv": "tsv", "txt": "txt",
                            "log": "txt"}
 STANDARD = "-"
+_ZST_PIECE = 4096  # compressed: a repetitive file makes some thousand times as much of it
 
 
 class Format(NamedTuple):
@@ -49,9 +50,7 @@ def open_source(path: str, form: Format) -> tuple[Any, IO[bytes]]:
     if form.compression == "gz":
         return gzip.GzipFile(fileobj=raw, mode="rb"), raw
     if form.compression == "zst":
-        import zstandard  # only where a stream needs it
-
-        return zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True), raw
+        return _Frames(raw), raw
     return raw, raw
 
 
@@ -73,11 +72,40 @@ def open_sink(path: str, form: Format, append: bool) -> Any:
     return raw
 
 
+class _Frames:
+    """The frames of a zstd file; unlike the library's own reader it tells a file that ends inside a frame."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        import zstandard  # only where a stream needs it
+
+        self._file, self._decompressor = file, zstandard.ZstdDecompressor()
+        self._frame: Any = None
+        self._rest = b""
+
+    def read(self, size: int) -> bytes:
+        """Some bytes, about as many as asked for; empty at the end."""
+        while True:
+            piece, self._rest = self._rest or self._file.read(min(size, _ZST_PIECE)), b""
+            if not piece:
+                if self._frame is not None:
+                    raise EOFError("the file ends inside a zstd frame")
+                return b""
+            self._frame = self._frame or self._decompressor.decompressobj()
+            out: bytes = self._frame.decompress(piece)
+            if self._frame.eof:
+                self._rest, self._frame = self._frame.unused_data, None
+            if out:
+                return out
+
+    def close(self) -> None:
+        """Nothing of its own."""
+
+
 class _Closing:
     """A gzip file that closes the file below it too."""
 
     def __init__(self, file: gzip.GzipFile, below: IO[bytes]) -> None:
-        self.write = file.write
+        self.write, self.flush = file.write, file.flush
         self._both = (file, below)
 
     def close(self) -> None:

@@ -58,7 +58,7 @@ class Stream:
                 Pool(recipe._replace(text=text), writer.plan, config.parallelism)
             self._pipeline = Pipeline(feed, runner, writer, config, request.on_progress)
         except BaseException:
-            feed.stop()
+            feed.abandon()
             raise
 
     def stop(self) -> None:

@@ -40,6 +40,8 @@ class Blocks:
     def __init__(self, read: Callable[[int], bytes]) -> None:
         self._read = read
         self.fault: str | None = None
+        self.foreign = False  # not a byte could be read, and not for being cut short: it is something else
+        self._some = False
 
     def __iter__(self) -> Iterator[bytes]:
         start = b""
@@ -52,9 +54,12 @@ class Blocks:
 
     def _next(self, size: int) -> bytes:
         try:
-            return self._read(size)
-        except Exception as error:  # gzip, zlib and zstandard each have their own errors, with no common root
+            block = self._read(size)
+            self._some = True
+            return block
+        except Exception as error:  # noqa: BLE001 - gzip, zlib and zstandard each have their own errors, with no common root
             self.fault = f"the file cannot be read further: {error}"
+            self.foreign = not self._some and not isinstance(error, EOFError)
             return b""
 
 
@@ -73,19 +78,22 @@ def _records(blocks: Blocks, keep_blank: bool) -> Iterator[Values]:
         if keep_blank:
             yield [v if type(v) is Broken else v.removesuffix(b"\r") for v in lines], size
         else:
-            yield [v for v in lines if v and not v.isspace() or type(v) is Broken], size
+            yield [v for v in lines if (v and not v.isspace()) or type(v) is Broken], size
 
 
 def _lines(blocks: Blocks) -> Iterator[Values]:
     parts: list[bytes] = []
+    size = 0
     for block in blocks:
+        size += len(block)
         head, newline, rest = block.partition(b"\n")
         parts.append(head)
         if newline:
             lines = rest.split(b"\n")
             lines.insert(0, b"".join(parts))
             parts = [lines.pop()]
-            yield lines, len(block)
+            yield lines, size
+            size = 0
     last = b"".join(parts)
     if blocks.fault is not None:
         yield [Broken.because(last, blocks.fault)], len(last)

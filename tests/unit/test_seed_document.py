@@ -23,7 +23,7 @@ def page() -> dict[str, Any]:
     names: dict[str, Any] = {"asyncio": asyncio, "json": json, "AsyncSimpleFSM": fsm_core.simple.AsyncSimpleFSM,
                              "CoreStreamConfig": fsm_core.streams.CoreStreamConfig}
     for source in FUNCTION.findall(PAGE.read_text()):
-        exec(textwrap.dedent(source), names)  # noqa: S102 - the point of the test is to run the page's own text
+        exec(textwrap.dedent(source), names)
     return names
 
 

@@ -26,7 +26,7 @@ INTERRUPTED = 130
 
 def stream(
     machine: Annotated[Path, typer.Argument(metavar="MACHINE", help="A machine document.", exists=True, dir_okay=False, readable=True)],
-    input: Annotated[str, typer.Argument(metavar="INPUT", help="A file of records, also .gz or .zst; - for standard input.")],  # noqa: A002
+    input: Annotated[str, typer.Argument(metavar="INPUT", help="A file of records, also .gz or .zst; - for standard input.")],
     output: Annotated[str, typer.Argument(metavar="OUTPUT", help="The file to write; - for standard output.")],
     parallelism: Annotated[int, typer.Option("--parallelism", "-p", min=1, help="Processes; the order is kept.")] = 1,
     chunk_size: Annotated[int, typer.Option("--chunk-size", min=1, help="Records of a chunk.")] = 1000,
