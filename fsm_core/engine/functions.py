@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import linecache
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -54,6 +55,13 @@ class Functions:
 
 
 def evaluate(tree: ast.AST, source: str, names: dict[str, Any]) -> Any:
+    """`_evaluate` without the warnings of the author's code, which check tells."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        return _evaluate(tree, source, names)
+
+
+def _evaluate(tree: ast.AST, source: str, names: dict[str, Any]) -> Any:
     """Run a lambda or a `def` in a namespace of its own and return the function. The source is kept for tracebacks."""
     file = f"<machine {abs(hash(source)):x}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import copy
 import inspect
@@ -13,8 +14,9 @@ from typing import Any
 from fsm_core.definition import Code, Definition, Finding
 from fsm_core.engine.batch import BatchResult, Failure, Meta
 from fsm_core.engine.codec import Decoder, Malformed, decode, decode_text, settle_heap
+from fsm_core.engine.codegen import Compiled, generate
 from fsm_core.engine.delivery import Delivery
-from fsm_core.engine.ends import addressing
+from fsm_core.engine.ends import Addressing, addressing
 from fsm_core.engine.functions import Functions
 from fsm_core.engine.interpreter import Interpreter, Resolve, Walk, codes_of
 from fsm_core.engine.language import parse_host_formula
@@ -64,6 +66,7 @@ class Machine:
             {name: addressing(state, self._functions, self._binding.keys, self._binding.headers)
              for name, state in definition.states.items() if state.is_end}, self._binding.failure_values)
         self._interpreter = Interpreter(definition, self._functions)
+        self._compiled = self._compile()
 
     def bind(self, keys: Mapping[str | None, str] | None = None,
              headers: Mapping[str | None, Mapping[str, str]] | None = None, failure_values: bool = False,
@@ -76,6 +79,17 @@ class Machine:
 
     def run(self, values: Sequence[bytes], metas: Metas = None, now: float | None = None) -> BatchResult:
         """Run a batch. `AsyncMachineError` if the machine has async functions."""
+        self._refuse_async()
+        compiled = self._compiled
+        if compiled is None:
+            return self._interpreted(values, metas, now, self._interpreter)
+        tally, moment = Tally(), _moment(now)
+        compiled.run(values, tally, lambda i: self._interpret(i, values, metas, moment, tally, self._interpreter),
+                     lambda i: _source(metas, i), moment)
+        return tally.result()
+
+    def run_interpreted(self, values: Sequence[bytes], metas: Metas = None, now: float | None = None) -> BatchResult:
+        """Run a batch by the interpreter alone: the answer that `run` is held to."""
         self._refuse_async()
         return self._interpreted(values, metas, now, self._interpreter)
 
@@ -118,6 +132,11 @@ class Machine:
                                "error": failure.error, "message": failure.message}
         return [*log, last]
 
+    @property
+    def source(self) -> str | None:
+        """The generated code; None if this machine runs by the interpreter alone."""
+        return self._compiled.text if self._compiled else None
+
     def check(self) -> list[Finding]:
         """What the static checks have to say about the definition."""
         return []
@@ -149,13 +168,27 @@ class Machine:
         walk = interpreter.walk(State(record, _source(metas, position), now))
         self._delivery.settle(walk, position, tally)
 
+    def _compile(self) -> Compiled | None:
+        if self.is_async:
+            return None
+        ends = {name: (how, self._key_alone(name, how)) for name, how in self._delivery.addressing.items()}
+        return generate(self.definition, self._functions, ends, self._binding.failure_values, self._binding.text)
+
+    def _key_alone(self, name: str, how: Addressing) -> Code | None:
+        """The formula of an end's key, where the key is all that is computed for it."""
+        end = self.definition.states[name]
+        key = end.key if end.key is not None else self._binding.keys.get(end.route)
+        alone = isinstance(key, Code) and not how.headers and how.timestamp is None and not how.tombstone
+        return key if alone and isinstance(key, Code) else None
+
     def _refuse_async(self) -> None:
         if self.is_async:
             raise AsyncMachineError(f"{self.definition.name} has async functions: use run_async")
 
 
 def _is_async(code: object) -> bool:
-    return isinstance(code, Code) and code.function is not None and inspect.iscoroutinefunction(code.function)
+    return isinstance(code, Code) and (
+        inspect.iscoroutinefunction(code.function) or isinstance(code.tree, ast.AsyncFunctionDef))
 
 
 def _source(metas: Metas, position: int) -> MetaSource:

@@ -1,0 +1,64 @@
+"""Which expressions can bring a NaN or an infinity into a record.
+
+JSON that was read has none. A path on which none can arise needs no search for `null` in what orjson wrote, which
+costs as much as writing it.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from typing import Literal
+
+from fsm_core.engine.fusing import RECORD
+
+Verdict = Literal["safe", "number", "unknown"]
+"""safe: cannot hold one. number: is a number that has to be looked at. unknown: may hold one anywhere in it."""
+
+_SAFE_CALLS = frozenset(["all", "any", "bool", "isinstance", "len", "str", "text", "to_int"])
+_TEXT_METHODS = frozenset(["capitalize", "casefold", "endswith", "isalpha", "isdigit", "lower", "lstrip", "replace", "rstrip",
+                           "split", "splitlines", "startswith", "strip", "title", "upper"])
+_ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div)
+
+
+def verdict(tree: ast.expr) -> Verdict:
+    """What can be said of an expression over a record that has no NaN or infinity."""
+    if _is_safe(tree):
+        return "safe"
+    return "number" if _is_number(tree) else "unknown"
+
+
+def _is_safe(tree: ast.expr) -> bool:
+    match tree:
+        case ast.Constant(value=value):
+            return not isinstance(value, float) or math.isfinite(value)
+        case ast.Compare() | ast.JoinedStr() | ast.UnaryOp(op=ast.Not()):
+            return True
+        case ast.IfExp(body=one, orelse=other):
+            return _is_safe(one) and _is_safe(other)
+        case ast.BoolOp(values=items) | ast.List(elts=items) | ast.Dict(values=items):
+            return all(map(_is_safe, items))
+        case ast.Call(func=ast.Name(id=name), args=args):
+            return name in _SAFE_CALLS and (name != "to_int" or len(args) == 1)
+        case ast.Call(func=ast.Attribute(value=value, attr=name), args=args):
+            return name in _TEXT_METHODS or (name == "get" and all(map(_is_safe, [value, *args])))
+        case ast.Subscript(value=value):
+            return _is_safe(value)
+        case ast.Name(id=name):
+            return name == RECORD
+        case _:
+            return False
+
+
+def _is_number(tree: ast.expr) -> bool:
+    """Arithmetic with a number in the text is a number or raises, whatever the record holds."""
+    match tree:
+        case ast.Constant(value=value):
+            return type(value) in (int, float)
+        case ast.BinOp(left=left, op=op, right=right) if isinstance(op, _ARITHMETIC):
+            return any(isinstance(x, ast.Constant) and type(x.value) is float for x in (left, right)) or (
+                _is_number(left) and _is_number(right))
+        case ast.Call(func=ast.Name(id="round" | "abs"), args=[first, *_]):
+            return _is_number(first)
+        case _:
+            return False
