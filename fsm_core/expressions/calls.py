@@ -5,16 +5,18 @@ from __future__ import annotations
 import ast
 
 from fsm_core.definition import Severity
-from fsm_core.expressions.names import BUILTINS, HELPERS, METHODS, MUTATORS, PADDERS, is_dunder
+from fsm_core.expressions.library import LITERALS, SIGNATURES
+from fsm_core.expressions.names import BUILTINS, HELPERS, LAZY_HELPERS, METHODS, MUTATORS, PADDERS, is_dunder
+from fsm_core.expressions.patterns import explodes, pattern_error
 
 _WIDEST = 1000
-_ARGUMENTS = {"to_int": (1, 2), "to_number": (1, 2), "coalesce": (1, 99), "has": (1, 1), "case": (3, 99), "text": (0, 99)}
 
 
 class CallRules(ast.NodeVisitor):
     """The half of the allow-list that is about calls."""
 
     formula: bool
+    trusted: bool
     names: set[str]
 
     def say(self, code: int, message: str, hint: str = "", severity: Severity = "error") -> None:
@@ -54,17 +56,36 @@ class CallRules(ast.NodeVisitor):
             self._helper(name, node)
 
     def _helper(self, name: str, node: ast.Call) -> None:
-        fewest, most = _ARGUMENTS[name]
-        if not self.formula and name in ("coalesce", "has", "case"):
+        if name not in LAZY_HELPERS:
+            return self._bound(name, node)
+        if not self.formula:
             self.say(410, f"{name}() belongs to formulas", "in inline code write .get() or a conditional expression")
-        elif not fewest <= len(node.args) <= most:
-            self.say(112, f"{name}() does not take {len(node.args)} arguments")
-        elif name == "case" and len(node.args) % 2 == 0:
+        elif node.keywords or not node.args:
+            self.say(112, f"{name}() takes arguments without names")
+        elif name == "case" and (len(node.args) % 2 == 0 or len(node.args) < 3):
             self.say(112, "case() ends with a default")
-        elif name == "has" and not self.is_path(node.args[0]):
+        elif name == "has" and not (len(node.args) == 1 and self.is_path(node.args[0])):
             self.say(112, "has() takes a path such as data.mail")
-        elif node.keywords and not (name.startswith("to_") and [k.arg for k in node.keywords] == ["d"]):
-            self.say(112, f"{name}() does not take these keywords")
+        return None
+
+    def _bound(self, name: str, node: ast.Call) -> None:
+        try:
+            bound = SIGNATURES[name].bind(*node.args, **{k.arg or "**": k.value for k in node.keywords})
+        except TypeError as error:
+            return self.say(112, f"{name}(): {error}")
+        for parameter in LITERALS.get(name, ()):
+            value = bound.arguments.get(parameter)
+            if value is not None and not _literal(value) and not _literal_text(value):
+                self.say(112, f"`{parameter}` of {name}() is a literal")
+            elif parameter == "pattern" and isinstance(value, ast.Constant):
+                self._pattern(str(value.value))
+        return None
+
+    def _pattern(self, pattern: str) -> None:
+        if error := pattern_error(pattern):
+            self.say(112, f"not a regular expression: {error}")
+        elif not self.trusted and explodes(pattern):
+            self.say(410, "an unbounded repeat inside an unbounded repeat")
 
     def _method(self, method: str, value: ast.expr, node: ast.Call) -> None:
         if is_dunder(method) or method not in METHODS:
@@ -108,3 +129,7 @@ def _types(node: ast.expr) -> bool:
 def _literal(node: ast.expr) -> bool:
     value = node.operand if isinstance(node, ast.UnaryOp) else node
     return isinstance(value, ast.Constant) and (value.value is None or (type(value.value) is int and value.value <= _WIDEST))
+
+
+def _literal_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)

@@ -1,4 +1,4 @@
-"""The helpers of the language that are built: pure functions that formulas and inline code may call."""
+"""Helpers that make text and numbers, and what `coalesce` and `has` become."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-_ABSENT: Final = object()
+ABSENT: Final = object()
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)\Z")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
 _LONGEST_NUMBER = 400
@@ -28,13 +28,13 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-def to_int(x: Any, d: Any = _ABSENT) -> Any:
+def to_int(x: Any, d: Any = ABSENT) -> Any:
     """An integer, a float without fraction, or text of a JSON integer; within 64 bits. `d` instead of the error."""
     try:
         return _int(x)
     except (ValueError, OverflowError):
-        if d is _ABSENT:
-            raise ValueError(f"not an integer: {_short(x)}") from None
+        if d is ABSENT:
+            raise ValueError(f"not an integer: {shown(x)}") from None
         return d
 
 
@@ -46,13 +46,13 @@ def _int(x: Any) -> int:
     return x
 
 
-def to_number(x: Any, d: Any = _ABSENT) -> Any:
+def to_number(x: Any, d: Any = ABSENT) -> Any:
     """A number, or text of a JSON number (an int when it has neither point nor exponent). `d` instead of the error."""
     try:
         return _number(x)
     except (ValueError, OverflowError):
-        if d is _ABSENT:
-            raise ValueError(f"not a number: {_short(x)}") from None
+        if d is ABSENT:
+            raise ValueError(f"not a number: {shown(x)}") from None
         return d
 
 
@@ -66,7 +66,8 @@ def _number(x: Any) -> int | float:
     return _int(x)
 
 
-def _short(x: Any) -> str:
+def shown(x: Any) -> str:
+    """A value as an error message shows it: at most 80 characters."""
     shown = repr(x)
     return shown if len(shown) < 80 else shown[:77] + "..."
 
@@ -90,6 +91,3 @@ def read(value: Any, steps: tuple[str | int, ...]) -> Any:
             return None
     return value
 
-
-FUNCTIONS: Final[dict[str, Any]] = {"text": text, "to_int": to_int, "to_number": to_number}
-LAZY: Final[dict[str, Any]] = {"_fsm_coalesce": coalesce, "_fsm_read": read}

@@ -12,9 +12,10 @@ PADDERS: Final = frozenset(["center", "ljust", "rjust", "zfill"])
 METHODS: Final = MUTATORS | PADDERS | frozenset(
     ["capitalize", "casefold", "copy", "count", "endswith", "find", "get", "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric", "isprintable", "isspace", "istitle", "isupper", "items", "join", "keys", "lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rindex", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "swapcase", "title", "upper", "values"]
 )
-HELPERS: Final = frozenset(["text", "to_int", "to_number", "coalesce", "has", "case"])
-HELPERS_LATER: Final = frozenset(
-    ["clip", "round_half_up", "parse_time", "iso", "format_time", "floor_time", "matches", "find", "replace", "sha256", "hmac_sha256", "truncate_ip", "mask", "from_json", "to_json", "parse_query", "flatten", "group", "unique"]
+LAZY_HELPERS: Final = frozenset("coalesce has case".split())
+HELPERS: Final = LAZY_HELPERS | frozenset(
+    "text to_int to_number clip round_half_up parse_time iso format_time floor_time matches find replace sha256 hmac_sha256"
+    " truncate_ip mask from_json to_json parse_query flatten group unique".split()
 )
 STATE_NAMES: Final = frozenset(["data", "meta", "now", "error", "message", "context"])
 META_NAMES: Final = frozenset(["topic", "partition", "offset", "key", "timestamp", "headers"])

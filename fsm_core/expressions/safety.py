@@ -13,7 +13,6 @@ from fsm_core.expressions.names import (
     ERROR_NAMES,
     FORMULA_NAMES,
     HELPERS,
-    HELPERS_LATER,
     META_NAMES,
     STATE_NAMES,
     is_dunder,
@@ -40,8 +39,8 @@ def judge(code: Code, *, trusted: bool, params: Iterable[str] = ()) -> list[Find
         if not isinstance(tree, ast.Lambda):
             return [Finding(410, "error", "a safe document has no `def`", code.mark, "write a lambda, or trust the file")]
         names = {a.arg for a in tree.args.args}
-        return _AllowList(code, names, frozenset()).run(tree.body)
-    return _AllowList(code, set(FORMULA_NAMES), frozenset(params)).run(tree)
+        return _AllowList(code, names, frozenset(), trusted).run(tree.body)
+    return _AllowList(code, set(FORMULA_NAMES), frozenset(params), trusted).run(tree)
 
 
 def _parameters(tree: ast.AST, mark: Mark) -> list[Finding]:
@@ -68,7 +67,8 @@ def _unknown_names(tree: ast.AST, mark: Mark) -> list[Finding]:
 class _AllowList(CallRules):
     """One walk over one piece of code. `names` grows and shrinks with lambdas and loops."""
 
-    def __init__(self, code: Code, names: set[str], params: frozenset[str]) -> None:
+    def __init__(self, code: Code, names: set[str], params: frozenset[str], trusted: bool) -> None:
+        self.trusted = trusted
         self.formula = code.kind == "formula"
         self.mark = code.mark
         self.names = names
@@ -118,9 +118,7 @@ class _AllowList(CallRules):
             self.unknown(name)
 
     def unknown(self, name: str) -> None:
-        if name in HELPERS_LATER:
-            self.say(190, f"{name}() is not supported yet")
-        elif hasattr(builtins, name):
+        if hasattr(builtins, name):
             self.say(410, f"'{name}' is not allowed here")
         else:
             self.say(110, f"undefined name '{name}'", f"a field is data.{name}" if self.formula else "")

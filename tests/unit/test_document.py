@@ -136,7 +136,7 @@ def test_top_level(line: str, code: int) -> None:
     ("functions: {transform: {type: magic, code: '1'}}", 100), ("functions: {transform: 3}", 112), ("functions: {tranform: x}", 100),
     ("functions: {validate: {required: id}}", 100), ("functions: {validate: {types: {a: text}}}", 112),
     ("functions: {validate: {ranges: {a: [1]}}}", 112), ("key: =data.x", 100), ("is_start: maybe", 100), ("on_error: nowhere", 104),
-    ("set: {a: =params.zz}", 110), ("set: {a: =zz}", 110), ("set: {a: '=clip(1, 2, 3)'}", 190), ("set: {a: 1, a: 2}", 100),
+    ("set: {a: =params.zz}", 110), ("set: {a: =zz}", 110), ("set: {a: '=clip(1, 2)'}", 112), ("set: {a: 1, a: 2}", 100),
     ("set: {a: .inf}", 117), ("set: {1: a}", 117), ("set: {a: !!python/object:os.system x}", 117),
 ])
 def test_state_errors(state: str, code: int) -> None:

@@ -51,7 +51,19 @@ def test_dot_rule(text: str, plain: str) -> None:
     ("isinstance(data.a, (int, float)) and not isinstance(data.a, bool)", True), ("{**data}['a']", 1),
     ("round(data.f / 3, 2)", 0.67), ("sum(i.x for i in data.items)", 3), ("data.get('zz', 4)", 4), ("2 ** 10 % 7", 2),
     ("','.join(['a', 'b'])", "a,b"), ("data.s.replace('H', 'J')", " Ji "), ("list(range(3))", [0, 1, 2]),
-    ("any(i.x == 2 for i in data.items)", True), ("coalesce(data.zz, case(has(data.a), data.a, 0))", 1),
+    ("any(i.x == 2 for i in data.items)", True),
+    ("clip(12, 0, 10)", 10), ("round_half_up(2.675, 2)", 2.68), ("round_half_up(-0.5, 0)", -1.0), ("parse_time('2026-01-01')", 1767225600.0),
+    ("parse_time('1970-01-01T00:00:10Z')", 10.0), ("parse_time('x', None, 0)", 0), ("parse_time('x', d=0)", 0), ("parse_time(5)", 5),
+    ("parse_time('02/Jan/1970:01:00:00 +0100', '%d/%b/%Y:%H:%M:%S %z')", 86400.0), ("iso(0)", "1970-01-01T00:00:00Z"),
+    ("iso(1.5)", "1970-01-01T00:00:01.500000Z"), ("format_time(0, '%Y')", "1970"), ("floor_time(125, 60)", 120),
+    ("matches(r'(?i)h(i|o)', data.s)", True), ("find(r'(?P<h>H)(?P<z>z)?', data.s)", {"h": "H", "z": None}), ("find('q', data.s)", None),
+    ("matches(r'(\\d{1,3}\\.){3}', '1.2.3.')", True), ("replace('(H)', r'<\\1>', data.s)", " <H>i "), ("mask('12345678')", "****5678"),
+    ("sha256('b', salt='a')", "fb8e20fc2e4c3f248c60c39bd652f3c1347298bb977b8b4d5903b85055620603"),
+    ("len(hmac_sha256('a', 'k'))", 64), ("truncate_ip('203.0.113.9')", "203.0.113.0"), ("truncate_ip('2001:db8:1:2::1')", "2001:db8:1::"),
+    ("from_json('[1, NaN]', None)", None), ("from_json('{\"a\": 1}').a", 1), ("to_json(data.o)", '{"b":{"c":null}}'),
+    ("parse_query('a=1&b=&a=2')", {"a": "2", "b": ""}), ("flatten([[1], [2, [3]]])", [1, 2, [3]]), ("unique([1, 1.0, True, {'a': 1}, {'a': 1}])", [1, True, {"a": 1}]),
+    ("group(data.items, 'x')", {"1": [{"x": 1}], "2": [{"x": 2}]}),
+    ("coalesce(data.zz, case(has(data.a), data.a, 0))", 1),
 ])
 def test_formula_value(text: str, value: Any) -> None:
     """A formula in safe mode has the value that Python would give, missing paths aside."""

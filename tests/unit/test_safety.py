@@ -28,6 +28,8 @@ ATTACKS = [
     "[[y for y in data.b] for x in data.a]", "has", "text", "state", "state.secrets", "params.undeclared", "nowhere",
     "data.x.append(1)", "data.update({})", "data.pop('x')", "(y := data.x)", "lambda *a: 1", "lambda state, x=open: x",
     "lambda: 1", "lambda a, b, c: 1", "has(1)", "has()", "case(1, 2)", "coalesce()",
+    "matches(r'(a+)+$', data.x)", "matches(data.p, data.x)", "replace('a', data.by, data.x)", "find('(', data.x)", "iso()",
+    "format_time(1, data.f)", "round_half_up(data.x, data.n)", "matches(r'(?:(?:a*)b)*', data.x)",
 ]
 
 BLOWUPS = [
@@ -37,7 +39,7 @@ BLOWUPS = [
     ("data.a ** data.n ** data.n", {"a": 9, "n": 9}), ("range(data.n)", {"n": 10**9}), ("list(range(data.n))", {"n": 10**20}),
     ("data.a.join(data.n)", {"a": "x" * 10**6, "n": ["y"] * 100}), ("data.a.replace('', data.a)", {"a": "x" * 10**5}),
     ("data.a + data.n", {"a": "x", "n": 1}), ("data.a + data.n", {"a": (1,), "n": (2,)}),
-    ("'x' * 100000000", {}), ("[0] * 100000000", {}), ("2 ** 100000", {}), ("data.n * data.n", {"n": 2**4000}),
+    ("replace('a', '" + "b" * 400 + "', data.a)", {"a": "a" * 10**5}), ("'x' * 100000000", {}), ("[0] * 100000000", {}), ("2 ** 100000", {}), ("data.n * data.n", {"n": 2**4000}),
 ]
 
 
