@@ -85,6 +85,19 @@ def machine_view(definition: Definition) -> MachineView:
     return MachineView(definition.name, definition.version, definition.digest, time.time(), graph)
 
 
+def _dead_letter_room(config: WorkerConfig, facts: Mapping[str, TopicFacts]) -> list[Finding]:
+    """A dead letter is its record and up to 8 KiB of reasons. Brokers' defaults are equal for every topic, so equal limits are only
+    warned of: optional headers are shed where they do not fit."""
+    largest, room = max(facts[name].max_message_bytes for name in config.input.topics), facts[config.dead_letter.topic].max_message_bytes
+    advice = f"set its max.message.bytes to {largest + _DEAD_LETTER_ROOM} or more"
+    text = f"dead-letter topic {config.dead_letter.topic} takes records of {room} bytes, its inputs up to {largest}"
+    if room < largest:
+        return [Finding(CONFLICT, "error", text, hint=advice)]
+    if room < largest + _DEAD_LETTER_ROOM:
+        log.info(text, advice=advice)
+    return []
+
+
 async def find_topics(config: WorkerConfig, backoff: Backoff, stopped: asyncio.Event) -> dict[str, TopicFacts]:
     """Facts of every topic that is written; raises ConfigError when one is missing or too small, waits while no broker answers."""
     outputs = {config.dead_letter.topic, *(r.topic for r in config.output.routes.values())} | ({config.output.topic} if config.output.topic else set())
@@ -102,12 +115,7 @@ async def find_topics(config: WorkerConfig, backoff: Backoff, stopped: asyncio.E
                 continue
     findings = [Finding(MISSING, "error", f"topic {name} does not exist on {config.kafka.bootstrap_servers}", hint="create it before the worker starts")
                 for name in sorted((outputs | set(config.input.topics)) - facts.keys())]
-    if not findings:
-        largest = max(facts[name].max_message_bytes for name in config.input.topics)
-        if facts[config.dead_letter.topic].max_message_bytes < largest + _DEAD_LETTER_ROOM:
-            findings.append(Finding(
-                CONFLICT, "error", f"dead-letter topic {config.dead_letter.topic} takes {facts[config.dead_letter.topic].max_message_bytes} bytes, "
-                f"its inputs up to {largest}", hint=f"set its max.message.bytes to {largest + _DEAD_LETTER_ROOM} or more"))
+    findings += _dead_letter_room(config, facts) if not findings else []
     if findings:
         raise ConfigError(findings)
     return facts
