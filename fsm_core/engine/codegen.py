@@ -78,7 +78,7 @@ class _Generator:
     def __init__(self, definition: Definition, functions: Functions, ends: dict[str, tuple[Addressing, Code | None]],
                  failure_values: bool) -> None:
         self._definition, self._ends, self._failure_values = definition, ends, failure_values
-        self._source = Source({**functions.names, "_State": State, "_Unusual": Unusual, "_loads": orjson.loads,
+        self._source = Source({**functions.names, "_State": State, "_Unusual": Unusual, "_Exception": Exception, "_loads": orjson.loads,
                                "_dumps": orjson.dumps, "_refuse": refuse_nonfinite, "_text": decode_text,
                                "_SOURCE": SOURCE, "_key_bytes": key_bytes})
         self._steps = Steps(self._source, functions, definition)
@@ -97,7 +97,7 @@ class _Generator:
         if not text:
             write(body, "if _d.__class__ is not dict: raise _Unusual")
         self._state(self._definition.start, body)
-        write(replace(top, depth=2), "except Exception:")
+        write(replace(top, depth=2), "except _Exception:")
         write(replace(top, depth=3), "_interpret(_i)")
         counters = [f"_n{i}" for i in range(len(self._leaves))]
         write(top, f"return ({', '.join(counters)}{',' if counters else ''})")
