@@ -1,12 +1,14 @@
 # syntax=docker/dockerfile:1
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
-COPY requirements-image.lock ./
-RUN python -m venv /opt/fsm-worker && /opt/fsm-worker/bin/pip install --no-cache-dir --require-hashes -r requirements-image.lock
+COPY requirements-image.lock requirements-build.lock ./
+RUN python -m venv /opt/fsm-worker && /opt/fsm-worker/bin/pip install --no-cache-dir --require-hashes -r requirements-image.lock \
+ && python -m venv /opt/build && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements-build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY fsm_core fsm_core
 COPY worker worker
-RUN /opt/fsm-worker/bin/pip install --no-cache-dir --no-deps . && /opt/fsm-worker/bin/pip uninstall --yes --quiet pip
+RUN /opt/build/bin/pip wheel --no-cache-dir --no-build-isolation --no-deps --wheel-dir /wheels . \
+ && /opt/fsm-worker/bin/pip install --no-cache-dir --no-deps /wheels/*.whl && /opt/fsm-worker/bin/pip uninstall --yes --quiet pip setuptools
 
 FROM python:3.11-slim-bookworm
 ENV PATH=/opt/fsm-worker/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

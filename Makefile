@@ -42,12 +42,12 @@ slow: setup
 bench: setup
 	@$(BIN)/python -m benchmarks
 
-# Rewrites both locks: one for development, one for the image. Needs uv.
+# Rewrites the locks: for development, for the image, for building the image's wheel. Needs uv.
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock:
-	uv pip compile pyproject.toml --extra embedded --extra uvloop --extra dev --universal --python-version 3.11 \
-		--generate-hashes --no-header --no-annotate -o requirements.lock
-	uv pip compile pyproject.toml --extra uvloop -c requirements.lock --universal --python-version 3.11 \
-		--generate-hashes --no-header --no-annotate -o requirements-image.lock
+	$(COMPILE) pyproject.toml --extra embedded --extra uvloop --extra dev -o requirements.lock
+	$(COMPILE) pyproject.toml --extra uvloop -c requirements.lock -o requirements-image.lock
+	echo hatchling | $(COMPILE) - -c requirements.lock -o requirements-build.lock
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
