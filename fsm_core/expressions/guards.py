@@ -14,7 +14,7 @@ _NUMBERS = (int, float)
 
 
 def _bounded(value: Any) -> Any:
-    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+    if value.__class__ is int and value.bit_length() > MOST_BITS:
         raise OverflowError(f"integer result over {MOST_BITS} bits")
     return value
 
@@ -26,6 +26,10 @@ def _numbers(symbol: str, a: Any, b: Any) -> None:
 
 def multiply(a: Any, b: Any) -> Any:
     """`a * b` on numbers only."""
+    if b.__class__ is float and (a.__class__ is float or a.__class__ is int):
+        return a * b
+    if a.__class__ is float and b.__class__ is int:
+        return a * b
     _numbers("*", a, b)
     return _bounded(a * b)
 
@@ -38,6 +42,8 @@ def modulo(a: Any, b: Any) -> Any:
 
 def add(a: Any, b: Any) -> Any:
     """`a + b` on two numbers, two texts or two lists."""
+    if a.__class__ is float and b.__class__ is float:
+        return a + b
     if isinstance(a, _NUMBERS) and isinstance(b, _NUMBERS):
         return _bounded(a + b)
     alike = (isinstance(a, str) and isinstance(b, str)) or (isinstance(a, list) and isinstance(b, list))

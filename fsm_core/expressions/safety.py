@@ -33,9 +33,10 @@ def judge(code: Code, *, trusted: bool, params: Iterable[str] = ()) -> list[Find
     if tree is None:
         return []
     if code.kind == "inline":
-        findings = _parameters(tree, code.mark)
-        if findings or trusted:
-            return findings or _unknown_names(tree, code.mark)
+        if trusted:
+            return _host_parameters(tree, code.mark) or _unknown_names(tree, code.mark)
+        if findings := _parameters(tree, code.mark):
+            return findings
         if not isinstance(tree, ast.Lambda):
             return [Finding(410, "error", "a safe document has no `def`", code.mark, "write a lambda, or trust the file")]
         names = {a.arg for a in tree.args.args}
@@ -51,6 +52,17 @@ def _parameters(tree: ast.AST, mark: Mark) -> list[Finding]:
     if plain and len(a.args) in (1, 2) and not any(is_dunder(p.arg) or p.arg in BUILTINS for p in a.args):
         return []
     return [Finding(112, "error", "inline code takes (state) or (data, context)", mark, "no defaults, no * parameters")]
+
+
+def _host_parameters(tree: ast.AST, mark: Mark) -> list[Finding]:
+    """Trusted code may have further parameters, as long as they have defaults."""
+    if not isinstance(tree, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef):
+        return []
+    a = tree.args
+    required = len(a.posonlyargs) + len(a.args) - len(a.defaults)
+    if required in (1, 2) and None not in a.kw_defaults:
+        return []
+    return [Finding(112, "error", "inline code takes (state) or (data, context)", mark)]
 
 
 def _unknown_names(tree: ast.AST, mark: Mark) -> list[Finding]:

@@ -95,6 +95,15 @@ def test_trusted_code_is_plain_python() -> None:
     assert [f.code for f in judge(parse_code("__import__('time')"), trusted=True)] == [410]
 
 
+@pytest.mark.parametrize(("text", "good"), [
+    ("lambda state, t=__import__('time'): t.time()", True), ("lambda data, ctx: data", True), ("lambda: 1", False),
+    ("lambda a, b, c: 1", False), ("lambda s, *, k: 1", False), ("lambda s: math.pi", False), ("lambda *a: 1", False),
+])
+def test_trusted_parameters(text: str, good: bool) -> None:
+    """Trusted inline code needs one or two parameters; more of them have defaults. A name that nothing binds is found."""
+    assert (judge(parse_code(text), trusted=True) == []) is good
+
+
 def test_trusted_def_runs() -> None:
     """A trusted def is one function."""
     code = parse_code("def f(state):\n    import math\n    return math.floor(state)")
