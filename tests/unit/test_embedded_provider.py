@@ -31,7 +31,7 @@ def test_order_of_providers(monkeypatch: pytest.MonkeyPatch, env: dict[str, str]
 @pytest.mark.parametrize("env", [{"FSM_KAFKA": "embeded"}, {"FSM_KAFKA": "external"}])
 def test_a_wrong_choice_says_what_is_right(env: dict[str, str]) -> None:
     """A misspelt provider, and an external one without an address, are errors and no silent fallback."""
-    with pytest.raises(EmbeddedKafkaError, match="embedded|KAFKA_BOOTSTRAP"):
+    with pytest.raises(EmbeddedKafkaError, match=r"embedded|KAFKA_BOOTSTRAP"):
         make_broker(env)
 
 
