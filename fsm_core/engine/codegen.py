@@ -78,8 +78,8 @@ class _Generator:
     def __init__(self, definition: Definition, functions: Functions, ends: dict[str, tuple[Addressing, Code | None]],
                  failure_values: bool) -> None:
         self._definition, self._ends, self._failure_values = definition, ends, failure_values
-        self._source = Source({**functions.names, "_State": State, "_Unusual": Unusual, "_Exception": Exception, "_loads": orjson.loads,
-                               "_dumps": orjson.dumps, "_refuse": refuse_nonfinite, "_text": decode_text,
+        self._source = Source({**functions.names, "_State": State, "_Unusual": Unusual, "_Exception": Exception,
+                               "_loads": orjson.loads, "_dumps": orjson.dumps, "_refuse": refuse_nonfinite, "_text": decode_text,
                                "_SOURCE": SOURCE, "_key_bytes": key_bytes})
         self._steps = Steps(self._source, functions, definition)
         self._functions = functions

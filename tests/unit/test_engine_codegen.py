@@ -1,0 +1,54 @@
+"""What the generated function looks like, and when there is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fsm_core
+
+
+def document(transform: Any, condition: str | None = None) -> dict[str, Any]:
+    arc: dict[str, Any] = {"from": "in", "to": "output"}
+    if condition:
+        arc["condition"] = condition
+    return {"name": "m", "states": [{"name": "in", "is_start": True, "functions": {"transform": transform}},
+                                    {"name": "output", "is_end": True}], "arcs": [arc]}
+
+
+def test_an_update_copies_nothing() -> None:
+    """`{**state.data, …}` changes the decoded dict in place."""
+    source = fsm_core.load(document("lambda state: {**state.data, 'k': 1}")).source
+    assert source is not None
+    assert "_d['k'] = 1" in source
+    assert "**" not in source
+
+
+def test_finite_paths_are_not_searched_for_null() -> None:
+    """Where no NaN can arise nothing looks for one; where one can, something does."""
+    safe = fsm_core.load(document("lambda state: {**state.data, 'k': round(state.data['v'] * 1.5, 2)}")).source
+    other = fsm_core.load(document("lambda state: {**state.data, 'k': float(state.data['v'])}")).source
+    assert "null" not in (safe or "")
+    assert "null" in (other or "")
+
+
+def test_a_record_that_escaped_is_copied() -> None:
+    """Code that is called as it is may keep the record, so the next update makes a new one."""
+    kept = "def f(state):\n    state.context['old'] = state.data\n    return state.data\n"
+    doc = document(kept)
+    doc["states"].insert(1, {"name": "b", "set": {"a": 2}})
+    doc["states"].insert(2, {"name": "c", "functions": {"transform": "lambda data, context: {'old': context['old'], 'new': data}"}})
+    doc["arcs"] = [{"from": "in", "to": "b"}, {"from": "b", "to": "c"}, {"from": "c", "to": "output"}]
+    assert fsm_core.load(doc).run([b'{"a":1}']).rows[0][2] == b'{"old":{"a":1},"new":{"a":2}}'
+
+
+def test_functions_of_the_host_run_once_by_the_interpreter() -> None:
+    """A machine with a function of the host is not compiled: a re-run would call it twice."""
+    calls: list[Any] = []
+
+    def count(data: dict[str, Any]) -> dict[str, Any]:
+        calls.append(data)
+        raise ValueError("no")
+    machine = fsm_core.load(document(count))
+    assert machine.source is None
+    assert machine.run([b"{}"]).failures[0][1].message == "no"
+    assert len(calls) == 1
