@@ -37,10 +37,10 @@ class Pipeline:
     """One stream. `stop` ends it after what was read: that is run, written and counted."""
 
     def __init__(self, feed: Feed, runner: Runner, writer: Writer, config: CoreStreamConfig,
-                 on_progress: Callable[[Progress], Any] | None) -> None:
+                 memory: MemoryLimit, on_progress: Callable[[Progress], Any] | None) -> None:
         self._feed, self._runner, self._writer, self._config = feed, runner, writer, config
         self._on_progress = on_progress
-        self._memory = MemoryLimit(config.memory_limit_mb, config.chunk)
+        self._memory = memory
         self._sent: deque[_Sent] = deque()
         self._read = 0
         self.tally = Tally()

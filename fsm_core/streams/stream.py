@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fsm_core.streams.config import CoreStreamConfig
 from fsm_core.streams.feeds import feed_of
 from fsm_core.streams.formats import format_of
+from fsm_core.streams.memory import MemoryLimit
 from fsm_core.streams.parallel import Here, Pool, Recipe
 from fsm_core.streams.pipeline import Pipeline
 from fsm_core.streams.progress import Progress
@@ -48,6 +49,7 @@ class Stream:
 
     def __init__(self, machine: Machine, recipe: Recipe, request: Request, config: CoreStreamConfig) -> None:
         text = _is_text(request)
+        memory = MemoryLimit(config.memory_limit_mb, config.chunk)
         bound = machine.bind(failure_values=True, text=text)
         refuse_overlap(request.source, targets_of(request.sink, request.error_sink, request.dead_letter))
         feed = feed_of(request.source, request.input_format, config.backpressure_threshold, config.max_wait)
@@ -56,7 +58,7 @@ class Stream:
                             append=request.append, output_format=request.output_format, most=config.buffer_size)
             runner = Here(bound, writer.plan) if config.parallelism == 1 else \
                 Pool(recipe._replace(text=text), writer.plan, config.parallelism)
-            self._pipeline = Pipeline(feed, runner, writer, config, request.on_progress)
+            self._pipeline = Pipeline(feed, runner, writer, config, memory, request.on_progress)
         except BaseException:
             feed.abandon()
             raise

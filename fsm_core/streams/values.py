@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -144,7 +145,7 @@ def _row(header: list[str], row: list[str], raw: list[bytes]) -> bytes:
 def _elements(blocks: Blocks) -> Iterator[Values]:
     """The elements of a JSON array, as they stand; a file that breaks the array's syntax ends in one Broken."""
     scan = _ArrayScan()
-    for block in blocks:
+    for block in chain(blocks, [b""]):
         found = scan.feed(block)
         for at, value in enumerate(found):
             if _breaks_syntax(value):
@@ -189,7 +190,7 @@ class _ArrayScan:
     def feed(self, block: bytes) -> list[bytes]:
         """The elements that end in this block."""
         self.buffer += block
-        if len(self.buffer) < self._wanted:
+        if block and len(self.buffer) < self._wanted:
             return []
         self._wanted = 0
         found: list[bytes] = []

@@ -44,6 +44,13 @@ def test_broken_array_is_one_broken_value_and_the_end(raw: bytes, whole: int) ->
     assert [type(v) is Broken for v in values] == [False] * whole + [True]
 
 
+def test_long_string_in_an_array_is_one_element() -> None:
+    """An element that is longer than many blocks comes out whole, also as the last one."""
+    long = b'{"x":"' + b"y" * 3_000_000 + b'"}'
+    assert _read(b"[" + long + b',{"a":1},' + long + b"]", "json") == [long, b'{"a":1}', long]
+    assert _read(b"[" + long + b"]", "json") == [long]
+
+
 @pytest.mark.parametrize("raw", [b"", b"[]", b"[ ]\n"])
 def test_empty_array_has_no_records(raw: bytes) -> None:
     """Nothing in it, nothing out of it."""
