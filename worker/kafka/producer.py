@@ -41,17 +41,15 @@ class KafkaProducer:
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing], done: Callable[[Exception | None], None]) -> None:
         """Queue the records as batches, in order; waits while an earlier batch of the partition is not yet on its way."""
-        batch = self._client.create_batch()
         waiting: list[Any] = []
-        append = batch.append
-        for timestamp, key, value, headers, _position, _dead in records:
-            if append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
-                waiting.append(await self._queue(batch, topic, partition))
-                batch = self._client.create_batch()
-                append = batch.append
-                if append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
-                    raise Refused(f"a record of {len(value or b'')} bytes does not fit into a batch")
-        waiting.append(await self._queue(batch, topic, partition))
+        start = 0
+        while start < len(records):
+            batch = self._client.create_batch()
+            taken = _fill(batch, records, start)
+            if not taken:
+                raise Refused(f"a record of {len(records[start][2] or b'')} bytes does not fit into a batch")
+            waiting.append(await self._queue(batch, topic, partition))
+            start += taken
         _when_all(waiting, done)
 
     async def _queue(self, batch: Any, topic: str, partition: int) -> Any:
@@ -71,6 +69,19 @@ class KafkaProducer:
             if task is not None:
                 task.cancel()
             await self._client.client.close()
+
+
+def _fill(batch: Any, records: Sequence[Outgoing], start: int) -> int:
+    """Append records until the batch is full; how many. Straight to the builder: the client's wrapper costs as much again."""
+    append, taken = batch._builder.append, 0
+    for taken in range(len(records) - start):  # noqa: B007 - its value after the loop is the answer
+        timestamp, key, value, headers, _position, _dead = records[start + taken]
+        if append(taken, timestamp, key, value, headers) is None:
+            break
+    else:
+        taken = len(records) - start
+    batch._relative_offset = taken
+    return taken
 
 
 def _when_all(futures: list[Any], done: Callable[[Exception | None], None]) -> None:

@@ -32,7 +32,7 @@ class Lane:
         self.partition, self.epoch, self.consumer, self.limits, self.counters, self.backoff = partition, epoch, consumer, limits, counters, backoff
         self.phase = "opening"
         self.position = self.acked = self.committed = -1
-        self.queue: deque[tuple[float, list[Any]]] = deque()
+        self.queue: deque[tuple[float, list[Any], int]] = deque()
         self.pending: deque[Part] = deque()
         self.in_flight = self.in_flight_bytes = 0
         self.reasons: set[str] = set()
@@ -64,7 +64,7 @@ class Lane:
     # --- intake -----------------------------------------------------------------------------------------------------
     def take(self, records: list[Any], size: int) -> None:
         """Count fetched records in flight; may pause the partition."""
-        self.queue.append((time.monotonic(), records))
+        self.queue.append((time.monotonic(), records, size))
         self.position = records[-1].offset + 1
         self.last_timestamp = records[-1].timestamp
         self.in_flight += len(records)
@@ -74,7 +74,7 @@ class Lane:
             self.pause("backpressure")
         self._wake.set()
 
-    async def next_records(self, most: int, max_wait: float) -> tuple[float, list[Any]] | None:
+    async def next_records(self, most: int, max_wait: float) -> tuple[float, list[Any], int] | None:
         """The next slice and when its first record was taken; None when there is trouble or no more will come.
 
         A slice that is not full waits up to `max_wait` seconds for more, but only while an earlier one is in hand.
@@ -82,29 +82,33 @@ class Lane:
         await self.until(lambda: (bool(self.queue) and "breaker" not in self.reasons) or self.trouble is not None or self.phase != "running")
         if self.trouble is not None or not self.queue or self.closed:
             return None
-        if max_wait and self.pending and sum(len(rs) for _, rs in self.queue) < most:
-            await self.sleep_until(lambda: not self.pending or self.trouble is not None or sum(len(rs) for _, rs in self.queue) >= most, max_wait)
+        if max_wait and self.pending and sum(len(rs) for _, rs, _ in self.queue) < most:
+            await self.sleep_until(lambda: not self.pending or self.trouble is not None or sum(len(rs) for _, rs, _ in self.queue) >= most, max_wait)
             if self.trouble is not None or not self.queue or self.closed:
                 return None
         return self._slice(most)
 
-    def _slice(self, most: int) -> tuple[float, list[Any]]:
-        taken, records = self.queue.popleft()
+    def _slice(self, most: int) -> tuple[float, list[Any], int]:
+        taken, records, size = self.queue.popleft()
         if len(records) < most and self.queue:
             records = list(records)
             while self.queue and len(records) < most:
-                records += self.queue.popleft()[1]
+                _, more, more_size = self.queue.popleft()
+                records += more
+                size += more_size
         if len(records) > most:
-            self.queue.appendleft((taken, records[most:]))
-            records = records[:most]
-        return taken, records
+            records, rest = records[:most], records[most:]
+            rest_size = size_of_records(rest)
+            self.queue.appendleft((taken, rest, rest_size))
+            size -= rest_size
+        return taken, records, size
 
     def discard_queue(self) -> None:
         """Forget what was fetched and not yet processed; the position goes back to it."""
-        records = [r for _, rs in self.queue for r in rs]
+        records = [r for _, rs, _ in self.queue for r in rs]
         self.queue.clear()
         if records:
-            self._release(len(records), sum(record_size(r) for r in records))
+            self._release(len(records), size_of_records(records))
             self.position = records[0].offset
 
     # --- delivery ---------------------------------------------------------------------------------------------------
@@ -125,7 +129,7 @@ class Lane:
 
     def settle(self) -> None:
         """Everything at the head that is fully acknowledged is done: it may be committed and is in flight no more."""
-        while self.pending and self.pending[0].left == 0:
+        while self.pending and self.pending[0].left == 0 and not self.closed:
             part = self.pending.popleft()
             self.acked = part.next_offset
             self._release(len(part.records), part.size)
@@ -220,8 +224,6 @@ class Lane:
                              self.in_flight, self.in_flight_bytes, now - oldest, tuple(sorted(self.reasons)))
 
 
-def record_size(record: Any) -> int:
-    """Bytes of a record's key and value as they are counted in flight."""
-    return len(record.value or b"") + len(record.key or b"")
-
-
+def size_of_records(records: list[Any]) -> int:
+    """Bytes of keys and values, as they are counted in flight."""
+    return sum([len(r.value or b"") + len(r.key or b"") for r in records])

@@ -17,7 +17,7 @@ from worker.delivery.guarantee import Guarantee
 from worker.delivery.routing import Part, Router
 from worker.runtime.backpressure import Limits
 from worker.runtime.committer import Committer
-from worker.runtime.lane import Lane, record_size
+from worker.runtime.lane import Lane
 from worker.runtime.observation import Counters
 from worker.runtime.ports import Consumer, Partition
 
@@ -156,16 +156,18 @@ class Member:
         except NoOffset as error:
             self._stop(error)
             return
+        if lane.phase != "running":
+            return
         lane.position = offset
         if not lane.pending and not lane.queue:
             lane.acked = offset
         self.consumer.seek(lane.partition, offset)
 
-    async def _process(self, lane: Lane, taken_at: float, records: list[Any]) -> None:
+    async def _process(self, lane: Lane, taken_at: float, records: list[Any], size: int) -> None:
         """One slice: one run of the machine, one part on its way."""
         started = time.monotonic()
         active = self.active()
-        part = Part(lane.partition[0], lane.partition[1], records, sum(map(record_size, records)), taken_at)
+        part = Part(lane.partition[0], lane.partition[1], records, size, taken_at)
         values = [r.value for r in records]
         positions: list[int] | None = None
         empty: list[int] = []
@@ -179,18 +181,18 @@ class Member:
         if active.machine.is_async:
             result = await result
         machine_done = time.monotonic()
-        if self._tripped(lane, records, result):
+        if self._tripped(lane, part, result):
             return
         active.router.outgoing(part, positions, empty, result)
         self._observe(lane, part, result, started, machine_done)
         await self.guarantee.send(lane, part)
         self.counters.loop_seconds["produce"] += time.monotonic() - machine_done
 
-    def _tripped(self, lane: Lane, records: list[Any], result: Any) -> bool:
+    def _tripped(self, lane: Lane, part: Part, result: Any) -> bool:
         """Ask the breaker before anything is sent; when it opens, the slice goes back to the lane unprocessed."""
-        if not self.breaker.observe(len(records), [p for p, _ in result.failures]):
+        if not self.breaker.observe(len(part.records), [p for p, _ in result.failures]):
             return False
-        lane.queue.appendleft((time.monotonic(), records))
+        lane.queue.appendleft((part.taken_at, part.records, part.size))
         if self.breaker.policy.action == "halt":
             self._stop(f"halted by the breaker: {self.breaker.why}")
             lane.drain()

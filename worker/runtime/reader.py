@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 
-from worker.runtime.lane import Lane, record_size
+from worker.runtime.lane import Lane, size_of_records
 from worker.runtime.observation import Counters
 from worker.runtime.ports import Consumer, OffsetOutOfRange, Partition
 
@@ -30,9 +31,10 @@ class Reader:
         while not self.stopping:
             self.heartbeat = time.monotonic()
             try:
-                await self._turn()
-            except OffsetOutOfRange as error:
-                await self._reset(error)
+                try:
+                    await self._turn()
+                except OffsetOutOfRange as error:
+                    await self._reset(error)
             except Exception as error:  # noqa: BLE001 - the client raises what it pleases; nothing is lost by reading again
                 log.warning("fetch failed, reading again from each lane's own position", error=repr(error))
                 self._rewind()
@@ -49,11 +51,11 @@ class Reader:
         self._counters.loop_seconds["fetch" if fetched else "idle" if ready else "paused"] += taken - started
         await asyncio.sleep(0)
 
-    def _give(self, partition: Partition, records: list[object]) -> None:
+    def _give(self, partition: Partition, records: list[Any]) -> None:
         lane = self._lanes.get(partition)
         if lane is None or lane.phase != "running" or not records:
             return  # not ours any more, or not positioned yet: its opening seeks
-        size = sum(map(record_size, records))
+        size = size_of_records(records)
         lane.take(records, size)
         self._counters.consumed[partition] += len(records)
         self._counters.consumed_bytes[partition.topic] += size
