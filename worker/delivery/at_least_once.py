@@ -69,7 +69,7 @@ class AtLeastOnce:
             lane.settle()
             return
         for target in todo:
-            if lane.trouble:
+            if lane.trouble or lane.closed:
                 return
             await producer.send(*target, part.groups[target], partial(self._acknowledged, lane, part, target, lane.attempt))
 
@@ -106,10 +106,13 @@ class AtLeastOnce:
         """A new producer, then the lane's unacknowledged parts again, in order."""
         error = lane.take_trouble()
         log.warning("delivery failed, sending again", partition=str(lane), error=str(error))
-        if isinstance(error, Refused):
-            await self._isolate(lane)
-        else:
-            await self._wait(lane, error)
+        try:
+            if isinstance(error, Refused):
+                await self._isolate(lane)
+            else:
+                await self._wait(lane, error)
+        except Unavailable:
+            return  # the lane was closed while no broker answered
         lane.version = self.version
         if lane in self._isolations:
             await self._one_by_one(lane)
@@ -187,6 +190,8 @@ class AtLeastOnce:
 
     async def _drip(self, lane: Lane, isolation: _Isolation, part: Part) -> None:
         progress = isolation.done.setdefault(id(part), {})
+        for target in part.delivered:
+            progress.setdefault(target, len(part.groups[target]))  # a dead letter added later goes alone
         while todo := [t for t in part.groups if t not in part.delivered]:
             target = todo[0]
             records = part.groups[target]
