@@ -139,7 +139,9 @@ class Machine:
 
     def check(self) -> list[Finding]:
         """What the static checks have to say about the definition."""
-        return []
+        from fsm_core.checks.checking import warnings_of  # here, because checks reads documents and so this package
+
+        return warnings_of(self.definition)
 
     def _one(self, data: dict[str, Any], meta: Meta | None, now: float | None,
              log: list[dict[str, Any]] | None) -> tuple[Walk, Tally, list[dict[str, Any]]]:
