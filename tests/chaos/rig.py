@@ -1,0 +1,297 @@
+"""What the chaos tests share: workers as processes, a steady feed, and a reader that is not the worker's."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+
+from worker.embedded.ports import free_port
+
+PASS_ON = {"name": "chaos", "main_network": "main", "networks": [{
+    "name": "main", "states": [{"name": "start", "is_start": True}, {"name": "done", "is_end": True}], "arcs": [{"from": "start", "to": "done"}]}]}
+SESSION_SECONDS = 6.0  # the least a broker grants by default
+
+
+def await_true(what: str, condition: Callable[[], Any], seconds: float, every: float = 0.1) -> Any:
+    """The condition's first true value; fails after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        time.sleep(every)
+    return found
+
+
+def configuration(path: Path, bootstrap: str, topics: Topics, **sections: Mapping[str, Any]) -> Path:
+    """A worker file in `path`; `sections` are merged into the sections of these names."""
+    document: dict[str, Any] = {
+        "machine": PASS_ON, "kafka": {"bootstrap_servers": bootstrap, "group_id": topics.group, "consumer": {"session_timeout_ms": int(SESSION_SECONDS * 1000)}},
+        "input": {"topics": [topics.input]}, "output": {"topic": topics.output}, "dead_letter": {"topic": topics.dead},
+        "http": {"host": "127.0.0.1"}, "log": {"level": "info", "format": "json"}}
+    for name, section in sections.items():
+        document.setdefault(name, {}).update(section)
+    file = path / "worker.yaml"
+    file.write_text(json.dumps(document), encoding="utf-8")
+    return file
+
+
+@dataclass(frozen=True)
+class Topics:
+    """The topics of one test, and its group."""
+
+    input: str
+    output: str
+    dead: str
+
+    @property
+    def group(self) -> str:
+        """A name nobody else has."""
+        return f"g.{self.input}"
+
+
+class Worker:
+    """`python -m worker run` as a process; started again under the same name after a kill."""
+
+    def __init__(self, config: Path, name: str = "w") -> None:
+        self._config, self._log = config, config.parent / f"{name}.log"
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Worker:
+        """Launch it; `ready` waits."""
+        command = [sys.executable, "-m", "worker", "run", "-c", str(self._config), "--json", "--set", f"http.port={self.port}"]
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        return self
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self.process is not None
+        return self.process.pid
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code, None while it runs."""
+        assert self.process is not None
+        return self.process.poll()
+
+    def ready(self, seconds: float = 40) -> Worker:
+        """Wait until it is ready: joined, every partition positioned."""
+        await_true(f"ready\n{self.log()}", lambda: self.code is not None or self.get("/readyz")[0] == 200, seconds)
+        assert self.code is None, self.log()
+        return self
+
+    def send(self, number: signal.Signals) -> None:
+        """A signal to the process alone."""
+        if self.code is None:
+            assert self.process is not None
+            self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """SIGKILL and reap."""
+        self.send(signal.SIGKILL)
+        assert self.process is not None
+        self.process.wait(10)
+
+    def terminate(self, seconds: float = 40) -> int:
+        """SIGTERM, and its exit code."""
+        self.send(signal.SIGTERM)
+        assert self.process is not None
+        return self.process.wait(seconds)
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and text of an answer; 0 while it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=3) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+        except OSError as error:
+            return 0, str(error)
+
+    def status(self) -> dict[str, Any]:
+        """/status, empty while it does not answer."""
+        code, text = self.get("/status")
+        return json.loads(text) if code == 200 else {}
+
+    def metric(self, name: str) -> float:
+        """The sum of a metric's series."""
+        return sum(float(line.rsplit(" ", 1)[1]) for line in self.get("/metrics")[1].splitlines() if line.startswith((f"{name} ", f"{name}{{")))
+
+    def log(self) -> str:
+        """The end of what it wrote."""
+        return self._log.read_bytes()[-4000:].decode(errors="replace") if self._log.exists() else ""
+
+
+@contextmanager
+def workers(*members: Worker) -> Iterator[tuple[Worker, ...]]:
+    """Starts them, and leaves none behind."""
+    try:
+        for member in members:
+            member.start()
+        yield members
+    finally:
+        for member in members:
+            if member.process is not None:
+                member.send(signal.SIGCONT)
+                member.kill()
+
+
+class Feed:
+    """Records `{"k": key, "n": 0, 1, 2…}` at a steady rate from a thread; a key stays on one partition."""
+
+    def __init__(self, bootstrap: str, topic: str, partitions: int, rate: int, keys: int = 20, seed: int = 1) -> None:
+        self._producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5, "message.timeout.ms": 120_000})
+        self._topic, self._partitions, self._rate, self._keys = topic, partitions, rate, keys
+        self._random = random.Random(seed)
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+        self.failed: list[str] = []
+        self.sent: Counter[int] = Counter()
+
+    def __enter__(self) -> Feed:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def put(self, count: int) -> None:
+        """So many records now."""
+        for _ in range(count):
+            key = self._random.randrange(self._keys)
+            value = json.dumps({"k": key, "n": self.sent[key]}).encode()
+            self._producer.produce(self._topic, value, str(key), key % self._partitions, self._delivered)
+            self.sent[key] += 1
+        self._producer.poll(0)
+
+    def _delivered(self, error: object, _message: Message) -> None:
+        if error is not None:
+            self.failed.append(str(error))
+
+    def _run(self) -> None:
+        started, done = time.monotonic(), 0
+        while not self._end.wait(0.02):
+            due = int((time.monotonic() - started) * self._rate) - done
+            self.put(due)
+            done += due
+
+    def stop(self) -> Counter[int]:
+        """End, with everything acknowledged; how many records of each key there are."""
+        self._end.set()
+        if self._thread.ident is not None:
+            self._thread.join(10)
+        left = self._producer.flush(120)
+        assert not left and not self.failed, (left, self.failed[:3])
+        return self.sent
+
+
+def read_all(bootstrap: str, topic: str) -> list[Message]:
+    """Every record of the topic at this moment, in order within a partition, as an independent client reads it."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "independent", "enable.auto.commit": False, "isolation.level": "read_committed",
+                         "enable.partition.eof": False})
+    try:
+        numbers = consumer.list_topics(topic, 20).topics[topic].partitions
+        ends = {n: consumer.get_watermark_offsets(TopicPartition(topic, n), 20)[1] for n in numbers}
+        consumer.assign([TopicPartition(topic, n, 0) for n in numbers])
+        found: list[Message] = []
+        deadline = time.monotonic() + 60
+        while any(p.offset < ends[p.partition] for p in consumer.position([TopicPartition(topic, n) for n in numbers]) if ends[p.partition]):
+            assert time.monotonic() < deadline, f"cannot read {topic} to its end"
+            found += consumer.consume(5000, 0.2)
+        assert not any(m.error() for m in found)
+        return [m for m in found if m.offset() < ends[m.partition()]]
+    finally:
+        consumer.close()
+
+
+class Offsets:
+    """The group's committed offsets and the ends of the input, asked from outside the group."""
+
+    def __init__(self, bootstrap: str, topics: Topics) -> None:
+        self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": topics.group, "enable.auto.commit": False})
+        self._topic = topics.input
+        self._numbers = list(self._consumer.list_topics(topics.input, 20).topics[topics.input].partitions)
+
+    def committed(self) -> dict[int, int]:
+        """0 where there is none; waits while the coordinator loads or moves."""
+        deadline = time.monotonic() + 40
+        while True:
+            try:
+                found = self._consumer.committed([TopicPartition(self._topic, n) for n in self._numbers], 20)
+                return {p.partition: max(p.offset, 0) for p in found}
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+
+    def ends(self) -> dict[int, int]:
+        """The next offset of each partition."""
+        return {n: self._consumer.get_watermark_offsets(TopicPartition(self._topic, n), 20)[1] for n in self._numbers}
+
+    def await_end(self, seconds: float) -> float:
+        """Wait until the group is at the end; the seconds it took."""
+        started = time.monotonic()
+        ends = self.ends()
+        await_true(f"offsets at the end {ends}", lambda: self.committed() == ends, seconds, 0.2)
+        return time.monotonic() - started
+
+    def close(self) -> None:
+        """Let go."""
+        self._consumer.close()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an independent reader finds."""
+
+    fed: int
+    lost: int
+    duplicates: int
+    disordered: int
+
+    def __str__(self) -> str:
+        return f"fed {self.fed}, lost {self.lost}, duplicates {self.duplicates}, out of order {self.disordered}"
+
+
+def judge(bootstrap: str, topics: Topics, sent: Mapping[int, int]) -> Verdict:
+    """Compare what was fed with what is in the output topic."""
+    seen: dict[int, set[int]] = defaultdict(set)
+    last: dict[int, int] = defaultdict(lambda: -1)
+    duplicates = disordered = 0
+    for message in read_all(bootstrap, topics.output):
+        record = json.loads(message.value())
+        key, number = record["k"], record["n"]
+        if number in seen[key]:
+            duplicates += 1
+            continue
+        seen[key].add(number)
+        disordered += number < last[key]
+        last[key] = max(last[key], number)
+    lost = sum(len(set(range(count)) - seen[key]) for key, count in sent.items())
+    return Verdict(sum(sent.values()), lost, duplicates, disordered)
+
+
+def alter(bootstrap: str, topic: str, name: str, value: str) -> None:
+    """Change one setting of a topic."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+    for done in admin.incremental_alter_configs([ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])]).values():
+        done.result(30)
