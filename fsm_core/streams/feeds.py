@@ -14,9 +14,6 @@ from fsm_core.errors import SourceError
 from fsm_core.streams.formats import STANDARD, format_of, open_source, unknown
 from fsm_core.streams.values import BLOCK, Blocks, Values, values_of
 
-CHUNK_BYTES = 4 * 1024 * 1024
-"""A chunk of a file is full at this size too, whatever its records: long lines must not add up."""
-
 
 class Feed(Protocol):
     """A source of records. After `stop`, `take` gives what was read already, then nothing."""
@@ -46,10 +43,11 @@ class FileFeed:
     """A regular file, or a list: reading it never waits for anybody."""
 
     def __init__(self, values: Iterator[Values], close: Callable[[], None], position: Callable[[], int] | None,
-                 total: int | None) -> None:
+                 total: int | None, most_bytes: int) -> None:
         self._values, self._close, self._position = values, close, position
         self._held: list[Any] = []
         self._at = 0
+        self._most_bytes = most_bytes
         self._stopped = False
         self.bytes_total = total
 
@@ -60,7 +58,7 @@ class FileFeed:
     async def take(self, most: int) -> list[Any]:
         out: list[Any] = []
         size = 0
-        while len(out) < most and size < CHUNK_BYTES:
+        while len(out) < most and size < self._most_bytes:
             if self._at == len(self._held):
                 more = None if self._stopped else next(self._values, None)
                 if more is None:
@@ -239,20 +237,20 @@ def _listed(records: Iterable[Any]) -> Iterator[Values]:
         yield part, 0
 
 
-def feed_of(source: Any, input_format: str, most_unwritten: int, max_wait: float) -> Feed:
+def feed_of(source: Any, input_format: str, most_unwritten: int, max_wait: float, most_bytes: int) -> Feed:
     """The feed for what the caller gave as a source."""
     if isinstance(source, (str, os.PathLike)):
-        return _file_feed(os.fspath(source), input_format, most_unwritten, max_wait)
+        return _file_feed(os.fspath(source), input_format, most_unwritten, max_wait, most_bytes)
     if isinstance(source, AsyncIterable):
         return AsyncFeed(source, most_unwritten, max_wait)
     if isinstance(source, (list, tuple)):
-        return FileFeed(_listed(source), lambda: None, None, None)
+        return FileFeed(_listed(source), lambda: None, None, None, most_bytes)
     if isinstance(source, Iterable) and not isinstance(source, (bytes, dict)):
         return ThreadFeed(([record] for record in source), most_unwritten, max_wait)
     raise SourceError(f"a source is a path or an iterable of records, not {type(source).__name__}")
 
 
-def _file_feed(path: str, input_format: str, most_unwritten: int, max_wait: float) -> Feed:
+def _file_feed(path: str, input_format: str, most_unwritten: int, max_wait: float, most_bytes: int) -> Feed:
     form = format_of(path, input_format)
     if form is None:
         raise SourceError(unknown(path, input_format))
@@ -273,4 +271,4 @@ def _file_feed(path: str, input_format: str, most_unwritten: int, max_wait: floa
                 raise SourceError(f"{path}: {blocks.fault}")
             yield some
 
-    return FileFeed(values(), close, below.tell, status.st_size)
+    return FileFeed(values(), close, below.tell, status.st_size, most_bytes)

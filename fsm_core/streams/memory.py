@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import os
 import subprocess
@@ -9,6 +11,9 @@ import warnings
 
 _MIB = 1024 * 1024
 _LEAST = 16
+_CHUNK_BYTES = 4 * _MIB
+"""A chunk of a file is full at this size too, whatever its records: long lines must not add up."""
+_LEAST_BYTES = 64 * 1024
 _SYSTEM = os.path.isdir("/proc/self")
 
 
@@ -42,13 +47,24 @@ def _pages(pid: str) -> int:
         return 0
 
 
+def _trim() -> None:
+    """Give freed memory back to the system, where the C library can."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 class MemoryLimit:
     """Watches resident memory between chunks. `chunk` is how many records the next one may have."""
 
     def __init__(self, limit_mb: int | None, chunk: int) -> None:
         self._limit, self._full, self._warned = limit_mb, chunk, False
         self.chunk = chunk
-        if limit_mb is not None and limit_mb < (now := resident()) + _LEAST:
+        self.chunk_bytes = _CHUNK_BYTES
+        if limit_mb is None:
+            return
+        now = resident()
+        self.chunk_bytes = max(_LEAST_BYTES, min(_CHUNK_BYTES, int((limit_mb - now) * _MIB / 16)))
+        if limit_mb < now + _LEAST:
             raise ValueError(f"memory_limit_mb={limit_mb} is too low: {now:.0f} MiB are in use before the start, "
                              f"and a stream needs {_LEAST} more")
 
@@ -60,6 +76,7 @@ class MemoryLimit:
     def relieve(self) -> None:
         """Nothing is on its way any more, and still too much is resident: give back, then shrink, then warn."""
         gc.collect()
+        _trim()
         if not self.exceeded:
             return
         if self.chunk > 1:

@@ -52,7 +52,8 @@ class Stream:
         memory = MemoryLimit(config.memory_limit_mb, config.chunk)
         bound = machine.bind(failure_values=True, text=text)
         refuse_overlap(request.source, targets_of(request.sink, request.error_sink, request.dead_letter))
-        feed = feed_of(request.source, request.input_format, config.backpressure_threshold, config.max_wait)
+        feed = feed_of(request.source, request.input_format, config.backpressure_threshold, config.max_wait,
+                       memory.chunk_bytes)
         try:
             writer = Writer(request.sink, request.error_sink, request.dead_letter, definition=machine.definition,
                             append=request.append, output_format=request.output_format, most=config.buffer_size)
