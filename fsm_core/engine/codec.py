@@ -25,7 +25,7 @@ class Unencodable(ValueError):
 @cache
 def settle_heap() -> None:
     """Allocate and free 30 MB once, so that glibc stops trimming and regrowing the heap under orjson's results."""
-    heap = bytes(30_000_000)  # zero pages that are never touched: no resident memory
+    heap = bytes(8_000_000)  # zero pages that are never touched: no resident memory
     del heap
 
 

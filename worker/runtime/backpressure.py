@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -15,6 +16,8 @@ class Limits:
     resume_ratio: float
     most_total_bytes: int
     total_bytes: int = 0
+    room: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a lane may take records again."""
 
     def full(self, lane: Any) -> bool:
         """Pause at the high mark."""

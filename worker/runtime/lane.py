@@ -167,13 +167,20 @@ class Lane:
             self.apply_pause()
 
     def apply_pause(self) -> None:
-        """Hold the client to the reasons. A full lane is left out of fetches at once, so what was prefetched is kept."""
-        if self.phase != "running":
+        """Hold the client to the reasons. A paused lane is left out of fetches at once, which keeps what was prefetched;
+        the reader pauses it for real (`harden`) if it stays so."""
+        if self.phase != "running" or self.reasons:
             return
-        wanted = bool(self.reasons)
-        if wanted != self._paused_for_real:
-            (self.consumer.pause if wanted else self.consumer.resume)(self.partition)
-            self._paused_for_real = wanted
+        self.limits.room.set()
+        if self._paused_for_real:
+            self.consumer.resume(self.partition)
+            self._paused_for_real = False
+
+    def harden(self) -> None:
+        """Pause the client too: nothing more of the partition is fetched, what was prefetched is thrown away."""
+        if self.phase == "running" and self.reasons and not self._paused_for_real:
+            self.consumer.pause(self.partition)
+            self._paused_for_real = True
 
     # --- waiting ----------------------------------------------------------------------------------------------------
     async def until(self, condition: Callable[[], bool]) -> None:

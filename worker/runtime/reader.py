@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from worker.runtime.backpressure import Limits
 from worker.runtime.lane import Lane, size_of_records
 from worker.runtime.observation import Counters
 from worker.runtime.ports import Consumer, OffsetOutOfRange, Partition
@@ -20,9 +21,9 @@ _IDLE_SECONDS = 0.2
 class Reader:
     """Runs as one task that is never cancelled: the client's fetch does not survive it."""
 
-    def __init__(self, consumer: Consumer, lanes: dict[Partition, Lane], counters: Counters, most: int,
+    def __init__(self, consumer: Consumer, lanes: dict[Partition, Lane], counters: Counters, limits: Limits, most: int,
                  lost: Callable[[Lane], Awaitable[None]]) -> None:
-        self._consumer, self._lanes, self._counters, self._most, self._lost = consumer, lanes, counters, most, lost
+        self._consumer, self._lanes, self._counters, self._limits, self._most, self._lost = consumer, lanes, counters, limits, most, lost
         self.stopping = False
         self.heartbeat = time.monotonic()
 
@@ -41,8 +42,8 @@ class Reader:
                 await asyncio.sleep(_IDLE_SECONDS)
 
     async def _turn(self) -> None:
-        ready = [p for p, lane in self._lanes.items() if lane.ready]
         started = time.monotonic()
+        ready = await self._ready()
         # with no lane ready all partitions are paused for real; asking keeps this member in the group
         fetched = await self._consumer.fetch(ready, self._most, _IDLE_SECONDS)
         taken = time.monotonic()
@@ -50,6 +51,19 @@ class Reader:
             self._give(Partition(*partition), records)
         self._counters.loop_seconds["fetch" if fetched else "idle" if ready else "paused"] += taken - started
         await asyncio.sleep(0)
+
+    async def _ready(self) -> list[Partition]:
+        """Lanes to fetch for; with none, waits a moment for room before it pauses them all for real."""
+        self._limits.room.clear()
+        ready = [p for p, lane in self._lanes.items() if lane.ready]
+        if ready or not self._lanes:
+            return ready
+        try:
+            await asyncio.wait_for(self._limits.room.wait(), _IDLE_SECONDS)
+        except TimeoutError:
+            for lane in list(self._lanes.values()):
+                lane.harden()
+        return [p for p, lane in self._lanes.items() if lane.ready]
 
     def _give(self, partition: Partition, records: list[Any]) -> None:
         lane = self._lanes.get(partition)

@@ -44,7 +44,7 @@ class Supervisor:
         self._ending: Ending | None = None
         self._stopped = asyncio.Event()
         self.member = member(self)
-        self._reader = Reader(consumer, self.member.lanes, counters, _FETCH_RECORDS, self.member.lost)
+        self._reader = Reader(consumer, self.member.lanes, counters, self.member.limits, _FETCH_RECORDS, self.member.lost)
         self._beat = time.monotonic()
 
     # --- what others see --------------------------------------------------------------------------------------------
