@@ -185,6 +185,7 @@ class Member:
             return
         active.router.outgoing(part, positions, empty, result)
         self._observe(lane, part, result, started, machine_done)
+        del result, values  # the part holds what is still needed; sending may take long
         await self.guarantee.send(lane, part)
         self.counters.loop_seconds["produce"] += time.monotonic() - machine_done
 
