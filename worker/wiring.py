@@ -83,7 +83,7 @@ def _checked(loaded: LoadedConfig, machine: Any) -> WorkerConfig:
 
 def make_active(config: WorkerConfig, machine: Any, facts: Mapping[str, TopicFacts]) -> Active:
     """A machine bound to this configuration's keys and headers, and its router."""
-    routes = {None: config.output.key, **{name: route.key for name, route in config.output.routes.items()}}
+    routes: dict[str | None, str] = {None: config.output.key, **{name: route.key for name, route in config.output.routes.items()}}
     keys = {route: key for route, key in routes.items() if key != "source"}
     bound = machine.bind(keys=keys, text=config.input.format == "text")
     dead = DeadLetters(facts[config.dead_letter.topic], machine.definition.name, machine.digest)
@@ -200,6 +200,7 @@ async def run_worker(loaded: LoadedConfig, on_ready: Callable[[dict[str, Any]], 
             await server.start()
     except CannotListen as error:
         raise ConfigError([Finding(CONFLICT, "error", str(error))]) from error
+    gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)  # records live for milliseconds and hold no cycles: measured, docs/performance.md
     address = f"http://{'127.0.0.1' if config.http.host == '0.0.0.0' else config.http.host}:{server.port}" if server else None  # noqa: S104
@@ -214,7 +215,7 @@ def _server(config: WorkerConfig, supervisor: Supervisor, again: Callable[[], No
     if not config.http.enabled:
         return None
     source, rates = registry(supervisor), Rates()
-    controls = {"pause": partial(supervisor.member.pause, "operator"), "resume": partial(_resume, supervisor.member), "reload": again}
+    controls: dict[str, Callable[[], object]] = {"pause": partial(supervisor.member.pause, "operator"), "resume": partial(_resume, supervisor.member), "reload": again}
     return HttpServer(supervisor, config.http, status=lambda: status(supervisor, rates), exposition=lambda: exposition(source), controls=controls)
 
 

@@ -178,7 +178,7 @@ class AtLeastOnce:
             except (Undelivered, Unavailable) as error:
                 lane.fail(error)
                 return
-            if lane.closed:
+            if lane.phase == "closed":  # while records were on their way
                 return
             part.left = 0
             isolation.done.pop(id(part), None)

@@ -16,6 +16,7 @@ from worker.delivery.dead_letters import OVERHEAD, DeadLetters, size_of
 from worker.runtime.ports import Outgoing, TopicFacts
 
 _KAFKA_SEED = 0x9747B28C
+_NO_HEADERS: list[tuple[str, bytes | None]] = []  # shared by all records without headers, never changed
 
 Target = tuple[str, int]
 
@@ -41,6 +42,8 @@ class Part:
     outcomes: Counter[str] = field(default_factory=Counter)
     left: int = -1  # batches not yet acknowledged; -1: not queued yet
     delivered: set[Target] = field(default_factory=set)
+    failures: list[tuple[int, Failure]] = field(default_factory=list)  # of the machine and of the checks before sending, in order
+    replaced: int = 0  # timestamps that the topic would refuse or expire
 
     @property
     def next_offset(self) -> int:
@@ -76,7 +79,8 @@ class Router:
             part.outcomes["tombstone"] += passed
             part.outcomes["output"] -= passed
         part.outcomes["drop"] += result.dropped
-        self.failed(part, failures)
+        part.failures = sorted(failures, key=lambda f: f[0])
+        self.failed(part, part.failures)
 
     def _tombstones(self, part: Part, positions: Sequence[int], failures: list[tuple[int, Failure]]) -> list[tuple[Any, ...]]:
         """Records without a value: passed (as rows), dropped or failed, as `input.tombstones` says."""
@@ -92,7 +96,7 @@ class Router:
 
     def _rows(self, part: Part, rows: Sequence[tuple[Any, ...]], failures: list[tuple[int, Failure]]) -> None:
         """The hot loop: one pass over the rows, a plain tuple each."""
-        records, groups, hash_, copying, topics = part.records, part.groups, murmurhash2, self.copy_headers, self.topics
+        records, groups, hash_, topics = part.records, part.groups, murmurhash2, self.topics
         now = int(time.time() * 1000)
         loose = random.getrandbits(30)  # a part's records without a key stay together: large batches
         sent = 0
@@ -108,10 +112,11 @@ class Router:
                 count, low, high, limit = facts.partitions, now - facts.before_max_ms, now + facts.after_max_ms, facts.max_message_bytes // 2
                 compacted, source_time = facts.compacted, self.source_time
             source = record.headers
-            out = self._headers(part, record, headers) if (headers or source or self.provenance) else []
+            out = self._headers(part, record, headers) if (headers or source or self.provenance) else _NO_HEADERS
             when = timestamp if timestamp is not None else record.timestamp if source_time else now
             if not low <= when <= high or when < 0:
                 when = now
+                part.replaced += 1
             if (value is not None and len(value) > limit) or (key is None and compacted) or out:
                 refusal = self._refusal(facts, key, value, out)
                 if refusal:
@@ -151,9 +156,10 @@ class Router:
 
     def failed(self, part: Part, failures: Sequence[tuple[int, Failure]]) -> None:
         """Make dead letters."""
-        for position, failure in sorted(failures, key=lambda f: f[0]):
+        for position, failure in failures:
             part.outcomes["error" if failure.reason == "rejected" else "failed"] += 1
             item = self.dead.make(part.records[position], part.topic, part.partition, position, failure)
+            part.replaced += item.timestamp != part.records[position].timestamp
             part.groups.setdefault(self.dead_target(part, item), []).append(item)
 
     def dead_target(self, part: Part, item: Outgoing) -> Target:

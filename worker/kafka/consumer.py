@@ -21,8 +21,8 @@ _STOP_SECONDS = 3.0
 
 def use_light_records() -> None:
     """Let the fetcher hand out the decoder's own record (offset, timestamp, key, value, headers): 0.6 µs a record less."""
-    aiokafka_fetcher.PartitionRecords._consumer_record = _light  # type: ignore[method-assign]
-    aiokafka_fetcher.PartitionRecords.__iter__ = _straight  # type: ignore[method-assign]
+    aiokafka_fetcher.PartitionRecords._consumer_record = _light
+    aiokafka_fetcher.PartitionRecords.__iter__ = _straight
 
 
 def _light(_self: Any, _partition: Any, record: Any) -> Any:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaProducer, errors
+from aiokafka import AIOKafkaProducer, TopicPartition, errors
 
 from worker.runtime.ports import Misrouted, Outgoing, Refused, Unavailable, Undelivered
 
 log = structlog.get_logger(__name__)
 _STOP_SECONDS = 3.0
+_POISONED = "an earlier batch of the partition failed"
 _REFUSALS: tuple[type[Exception], ...] = (
     errors.MessageSizeTooLargeError, errors.RecordListTooLargeError, errors.InvalidTimestampError, errors.CorruptRecordException,
     errors.UnknownError, errors.InvalidRequestError, errors.InvalidRequiredAcksError, errors.PolicyViolationError,
@@ -38,6 +40,9 @@ class KafkaProducer:
 
     def __init__(self, client: AIOKafkaProducer) -> None:
         self._client = client
+        self._sending = 0
+        self._closed = False
+        self._poisoned: set[TopicPartition] = set()
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing], done: Callable[[Exception | None], None]) -> None:
         """Queue the records as batches, in order; waits while an earlier batch of the partition is not yet on its way."""
@@ -54,27 +59,70 @@ class KafkaProducer:
 
     async def _queue(self, batch: Any, topic: str, partition: int) -> Any:
         batch.close()
+        target = TopicPartition(topic, partition)
+        if target in self._poisoned:
+            raise Undelivered(_POISONED)
+        self._sending += 1
         try:
-            return await self._client.send_batch(batch, topic, partition=partition)
+            queued = await self._client.send_batch(batch, topic, partition=partition)
         except (errors.KafkaError, AssertionError, OSError) as error:
             raise sort_error(error) from error
+        finally:
+            self._sending -= 1
+        if self._closed:
+            raise Undelivered("the producer was closed meanwhile")
+        waiting = self._client._message_accumulator._batches.get(target)
+        if self._client._txn_manager is not None and waiting:
+            if target in self._poisoned:
+                self._drop_queue(target)
+            else:
+                waiting[-1].failure = partial(self._fail, target, waiting[-1].failure)
+        return queued
+
+    def _fail(self, target: TopicPartition, failure: Callable[[BaseException], None], exception: BaseException) -> None:
+        """A failed batch burns its sequence number: a later one might be accepted before it is sent again, so none may leave.
+
+        This runs within the client's own handling of the answer: afterwards it would be too late for the batch that is next.
+        """
+        self._poisoned.add(target)
+        failure(exception)
+        self._drop_queue(target)
+
+    def _drop_queue(self, target: TopicPartition) -> None:
+        for batch in self._client._message_accumulator._batches.pop(target, ()):
+            batch.failure(errors.KafkaError(_POISONED))
 
     async def stop(self, patience: float = _STOP_SECONDS) -> None:
-        """Wait up to `patience` seconds for what is in flight, then close: the client's `stop` hangs while brokers are away."""
+        """Wait up to `patience` seconds for what is in flight, then close: the client's `stop` hangs while brokers are away.
+
+        The client takes a batch that waited for its turn even after its last flush, and answers it never: nobody may be waiting
+        when it is closed, and what is left then fails.
+        """
+        deadline = time.monotonic() + patience
+        while self._sending and time.monotonic() < deadline:  # noqa: ASYNC110 - rare: only at a producer's end
+            await asyncio.sleep(0.01)
+        self._closed = True
         try:
-            await asyncio.wait_for(self._client.stop(), patience)
+            await asyncio.wait_for(self._client.stop(), max(0.1, deadline - time.monotonic()))
         except (TimeoutError, errors.KafkaError, OSError) as error:
             log.warning("producer did not stop cleanly", error=repr(error))
             task = self._client._sender._sender_task
             if task is not None:
                 task.cancel()
             await self._client.client.close()
+        finally:
+            self._fail_rest()
+
+    def _fail_rest(self) -> None:
+        queues = self._client._message_accumulator
+        for batch in [*queues._pending_batches, *(b for waiting in list(queues._batches.values()) for b in list(waiting))]:
+            batch.failure(errors.ProducerClosed())
 
 
 def _fill(batch: Any, records: Sequence[Outgoing], start: int) -> int:
     """Append records until the batch is full; how many. Straight to the builder: the client's wrapper costs as much again."""
     append, taken = batch._builder.append, 0
-    for taken in range(len(records) - start):  # noqa: B007 - its value after the loop is the answer
+    for taken in range(len(records) - start):
         timestamp, key, value, headers, _position, _dead = records[start + taken]
         if append(taken, timestamp, key, value, headers) is None:
             break

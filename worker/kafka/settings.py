@@ -12,7 +12,7 @@ REBALANCE_TIMEOUT_MS = 45_000
 def consumer_options(config: Any) -> dict[str, Any]:
     """Options of the group member; `auto_offset_reset` is ours to decide, so the client's is none."""
     return {
-        **connection(config), "max_partition_fetch_bytes": 1 << 20, "fetch_max_wait_ms": 50, "session_timeout_ms": 10_000,
+        **connection(config), "max_partition_fetch_bytes": 512 << 10, "fetch_max_wait_ms": 50, "session_timeout_ms": 10_000,
         "heartbeat_interval_ms": 1000, "max_poll_interval_ms": 300_000, "retry_backoff_ms": 100, **config.kafka.consumer,
         "rebalance_timeout_ms": REBALANCE_TIMEOUT_MS, "request_timeout_ms": 60_000, "group_id": config.kafka.group_id,
         "enable_auto_commit": False, "auto_offset_reset": "none", "isolation_level": config.input.isolation,

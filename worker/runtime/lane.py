@@ -147,6 +147,7 @@ class Lane:
 
     def _account(self, part: Part) -> None:
         self.counters.processed.update(+part.outcomes)
+        self.counters.timestamps_replaced += part.replaced
         now, half = time.time() * 1000, len(part.records) // 2
         if half:
             self.counters.end_to_end.observe(max(0.0, now - part.records[0].timestamp) / 1000, half)

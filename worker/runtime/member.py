@@ -55,7 +55,7 @@ class Member:
         self.limits, self.breaker, self.counters, self.backoff, self._stop = limits, breaker, counters, backoff, stop
         self.lanes: dict[Partition, Lane] = {}
         self.tasks: dict[Lane, asyncio.Task[None]] = {}
-        self.committer = Committer(consumer, counters, lambda: self.lanes.values())
+        self.committer = Committer(consumer, counters, self.lanes.values)
         self.epoch = 0
         self._opened_at = 0.0
         self.joined = False
@@ -132,7 +132,7 @@ class Member:
             try:
                 committed = (await self.consumer.committed([lane.partition]))[lane.partition]
                 offset = committed if committed is not None else await self._start(lane)
-                if lane.closed:
+                if lane.phase == "closed":  # while the offset was asked for
                     return
                 self.consumer.seek(lane.partition, offset)
                 lane.committed = committed if committed is not None else -1
@@ -181,17 +181,17 @@ class Member:
         if active.machine.is_async:
             result = await result
         machine_done = time.monotonic()
-        if self._tripped(lane, part, result):
-            return
         active.router.outgoing(part, positions, empty, result)
+        if self._tripped(lane, part):
+            return
         self._observe(lane, part, result, started, machine_done)
         del result, values  # the part holds what is still needed; sending may take long
         await self.guarantee.send(lane, part)
         self.counters.loop_seconds["produce"] += time.monotonic() - machine_done
 
-    def _tripped(self, lane: Lane, part: Part, result: Any) -> bool:
+    def _tripped(self, lane: Lane, part: Part) -> bool:
         """Ask the breaker before anything is sent; when it opens, the slice goes back to the lane unprocessed."""
-        if not self.breaker.observe(len(part.records), [p for p, _ in result.failures]):
+        if not self.breaker.observe(len(part.records), [p for p, _ in part.failures]):
             return False
         lane.queue.appendleft((part.taken_at, part.records, part.size))
         if self.breaker.policy.action == "halt":
@@ -232,8 +232,8 @@ class Member:
             c.states[name] += count
         for arc, count in result.arcs.items():
             c.arcs[arc] += count
-        for position, failure in result.failures[-3:]:
-            record = part.records[position] if position < len(part.records) else part.records[-1]
+        for position, failure in part.failures[-3:]:
+            record = part.records[position]
             c.last_errors.append({
                 "time": time.time(), "reason": failure.reason, "state": failure.state, "message": failure.message[:300],
                 "topic": part.topic, "partition": part.partition, "offset": record.offset})

@@ -6,7 +6,7 @@ The runtime writes; telemetry, http and the commands only read. Nothing here kno
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -42,7 +42,7 @@ class Counters:
     produced: Counter[str] = field(default_factory=Counter)                   # topic -> acknowledged records (dead letters too)
     dead_letters: Counter[str] = field(default_factory=Counter)               # reason -> acknowledged dead letters
     dead_letter_publish_failures: int = 0
-    loop_seconds: Counter[str] = field(default_factory=Counter)               # fetch|machine|produce|ack|commit|paused|idle -> s
+    loop_seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))  # fetch|machine|produce|ack|commit|paused|idle -> s
     commits: Counter[str] = field(default_factory=Counter)                    # ok|failed|stale
     rebalances: Counter[str] = field(default_factory=Counter)                 # assigned|revoked|lost
     pauses: Counter[str] = field(default_factory=Counter)                     # reason

@@ -17,7 +17,7 @@ from worker.runtime.ports import Consumer, Unavailable
 from worker.runtime.reader import Reader
 
 log = structlog.get_logger(__name__)
-_FETCH_RECORDS = 2000
+_FETCH_RECORDS = 1000
 _READER_SECONDS = 2.0
 _UNREADY_SECONDS = 30.0
 
