@@ -1,0 +1,118 @@
+"""The invariants of the design hold for at-least-once delivery, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.simulation.world import World
+from worker.runtime.ports import EpochOver, Unavailable
+
+STEPS = st.one_of(
+    st.tuples(st.just("feed"), st.integers(0, 1), st.lists(st.sampled_from(["ok"] * 6 + ["bad", "drop", "poison"]), min_size=1, max_size=20)),
+    st.tuples(st.just("batches"), st.lists(st.sampled_from(["ok", "fail", "lost"]), min_size=1, max_size=4)),
+    st.tuples(st.just("down"), st.floats(0.001, 0.01)),
+    st.tuples(st.just("commit"), st.sampled_from(["epoch", "unavailable"])),
+    st.tuples(st.just("rebalance"), st.integers(0, 1)),
+    st.tuples(st.just("crash")),
+    st.tuples(st.just("join"), st.sampled_from([0.001, 1.0])),
+    st.tuples(st.just("wait"), st.floats(0, 0.008)),
+)
+
+
+async def play(plan: list[tuple[Any, ...]], seed: int) -> None:
+    """Carry a plan out, heal everything, and judge."""
+    world, chance, fates = World(), random.Random(seed), []
+    kafka = world.kafka
+    kafka.ack_turns = lambda: chance.randrange(6)
+    kafka.fate = lambda *_: fates.pop() if fates else "ok"
+    await world.join()
+    for verb, *what in plan:
+        if verb == "feed":
+            for kind in what[1]:
+                world.feed(what[0], kind)
+        elif verb == "batches":
+            fates[:] = what[0]
+        elif verb == "down":
+            kafka.down = True
+            await asyncio.sleep(what[0])
+            kafka.down = False
+        elif verb == "commit":
+            kafka.commit_trouble.append(EpochOver("told so") if what[0] == "epoch" else Unavailable("told so"))
+        elif verb == "rebalance":
+            await world.rebalance(what[0])
+        elif verb == "crash":
+            await world.crash()
+        elif verb == "join" and len(world.processes) < 2:
+            await world.join(what[0])
+        elif verb == "wait":
+            await asyncio.sleep(what[0])
+        await asyncio.sleep(0)
+    fates.clear()
+    await world.finish()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(STEPS, min_size=1, max_size=14), st.integers(0, 1 << 16))
+def test_the_invariants_hold_through_any_plan_of_trouble(plan: list[tuple[Any, ...]], seed: int) -> None:
+    """I1, I2, I4, I5 and I6; and nothing hangs once the trouble is over."""
+    asyncio.run(asyncio.wait_for(play(plan, seed), 10))
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_a_flood_of_refused_records_between_failures_loses_nothing(seed: int) -> None:
+    """Isolation, lost acknowledgements and poisoned producers together."""
+    chance = random.Random(seed)
+    plan: list[tuple[Any, ...]] = []
+    for _ in range(6):
+        plan += [("feed", chance.randrange(2), [chance.choice(["ok", "poison", "bad"]) for _ in range(12)]),
+                 ("batches", [chance.choice(["ok", "lost", "fail"]) for _ in range(3)]), ("wait", 0.004), ("rebalance", chance.randrange(2))]
+    await play(plan, seed)
+
+
+async def test_a_drain_while_no_broker_answers_ends_at_its_deadline() -> None:
+    """I10: the drain deadline expires, the work stays uncommitted, and the worker is told no defect."""
+    world = World()
+    await world.join(0.05)
+    world.kafka.down = True
+    world.kafka.down = False
+    world.kafka.fate = lambda *_: "fail"
+    for _ in range(9):
+        world.feed(0, "ok")
+    await asyncio.sleep(0.03)
+    world.kafka.down = True
+    process = world.processes[0]
+    assert not await asyncio.wait_for(process.stop(), 3)
+    assert not process.stops
+    world.judge()
+    assert world.kafka.offsets.get(("in", 0), 0) == 0  # type: ignore[call-overload]
+
+
+async def test_an_offset_that_is_gone_does_not_end_the_reading() -> None:
+    """The reader goes on when the place to start again cannot be asked for at once."""
+    world = World()
+    await world.join()
+    for _ in range(5):
+        world.feed(0, "drop")
+    process = world.processes[0]
+    bound, calls = process.consumer.bound, []
+
+    async def flaky(partition: Any, where: str) -> int:
+        calls.append(where)
+        if len(calls) == 1:
+            raise Unavailable("told so")
+        return await bound(partition, where)
+
+    await asyncio.sleep(0.05)
+    process.consumer.bound = flaky  # type: ignore[method-assign]
+    for _ in range(5):
+        world.feed(0, "ok")
+    lane = next(x for x in process.member.lanes.values() if x.partition.partition == 0)
+    process.consumer.seek(lane.partition, 99)
+    await world.finish()
+    assert len(calls) == 1, "the rewind to the lane's own position was enough"

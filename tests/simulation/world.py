@@ -1,0 +1,196 @@
+"""A group of real members, lanes and producers' keepers on the fake Kafka, and the oracle that watches what they do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from fsm_core.engine.batch import SOURCE, BatchResult, Failure
+from tests.simulation.fake_kafka import FakeConsumer, FakeKafka, Record
+from worker.delivery.at_least_once import AtLeastOnce
+from worker.delivery.backoff import Backoff
+from worker.delivery.breaker import Breaker
+from worker.delivery.dead_letters import DeadLetters
+from worker.delivery.routing import Router
+from worker.runtime.backpressure import Limits
+from worker.runtime.member import Active, Member, Policy
+from worker.runtime.observation import Counters
+from worker.runtime.ports import Partition, TopicFacts
+from worker.runtime.reader import Reader
+
+IN, OUT, DEAD = "in", "out", "dead"
+FETCH, MOST_IN_FLIGHT = 7, 12
+
+
+def facts(name: str, partitions: int = 2, **other: Any) -> TopicFacts:
+    """A topic that refuses nothing."""
+    given: dict[str, Any] = {"max_message_bytes": 1_000_000, "compacted": False, "before_max_ms": 1 << 60, "after_max_ms": 1 << 60,
+                             "retention_ms": -1, "log_append_time": False}
+    return TopicFacts(name, partitions, **{**given, **other})
+
+
+def router_config(**other: Any) -> Any:
+    """The part of a configuration that a router reads."""
+    output = {"topic": OUT, "routes": {}, "headers": "copy", "timestamp": "source", "provenance": False, **other}
+    return SimpleNamespace(output=SimpleNamespace(**output), input=SimpleNamespace(tombstones="pass"))
+
+
+class FakeMachine:
+    """ok and poison come out as they are, bad fails, drop is dropped."""
+
+    is_async = False
+
+    def run(self, values: list[bytes], _metas: Any = None, _now: Any = None) -> BatchResult:
+        """One batch."""
+        result = BatchResult()
+        for position, value in enumerate(values):
+            if value.startswith(b"bad"):
+                result.failures.append((position, Failure("no_arc", message="as told")))
+            elif value.startswith(b"drop"):
+                result.dropped += 1
+            else:
+                result.rows.append((position, None, value, SOURCE, None, None))
+        return result
+
+
+class Process:
+    """One worker process: its consumer, member, reader and commit ticks."""
+
+    def __init__(self, world: World, drain: float) -> None:
+        self.world, self.consumer, self.counters = world, FakeConsumer(world.kafka), Counters()
+        self.stops: list[BaseException | str] = []
+        active = Active(FakeMachine(), world.router)
+
+        def backoff() -> Backoff:
+            return Backoff(0.001, 2, 0.004)
+
+        self.guarantee = AtLeastOnce(world.kafka.producer(), world.kafka.producer(False), lambda: active.router, self.counters, backoff)
+        self.limits = Limits(MOST_IN_FLIGHT, 1 << 30, 0.5, 1 << 30)
+        breaker = Breaker(SimpleNamespace(action="off"))
+        self.member = Member(self.consumer, self.guarantee, lambda: active, Policy(3, 0.0, drain, "earliest"), self.limits,
+                             breaker, self.counters, backoff, self.stops.append)
+        self.reader = Reader(self.consumer, self.member.lanes, self.counters, self.limits, FETCH, self.member.lost)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Join and turn."""
+        await self.consumer.start([IN], self.member)
+        self._tasks = [asyncio.create_task(self.reader.run()), asyncio.create_task(self._ticks())]
+
+    async def _ticks(self) -> None:
+        while True:
+            await asyncio.sleep(0.002)
+            await self.member.committer.tick()
+            for lane in self.member.lanes.values():
+                assert lane.in_flight <= MOST_IN_FLIGHT + FETCH, "I5"
+                assert lane.in_flight >= 0 and lane.in_flight_bytes >= 0
+
+    async def crash(self) -> None:
+        """Gone from one instant to the next; batches on their way may still arrive."""
+        self.consumer.gone = True
+        tasks = [*self._tasks, *self.member.tasks.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.world.kafka.consumers.remove(self.consumer)
+
+    async def stop(self) -> bool:
+        """Drain and leave; False when the deadline came first."""
+        self.reader.stopping = True
+        await asyncio.wait_for(self._tasks[0], 2)
+        drained = await self.member.hand_over(list(self.member.lanes.values()))
+        self._tasks[1].cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._tasks[1]
+        await self.consumer.stop()
+        await self.guarantee.stop()
+        return drained
+
+
+@dataclass
+class World:
+    """Everything, and what must hold of it."""
+
+    partitions: int = 2
+    kafka: FakeKafka = field(default_factory=FakeKafka)
+    processes: list[Process] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        dead = DeadLetters(facts(DEAD), "machine", "digest")
+        self.router = Router(router_config(), {OUT: facts(OUT), DEAD: facts(DEAD)}, dead)
+        self.kafka.on_commit = self._committed
+        self.kafka.refuse = lambda topic, record: topic == OUT and (record[2] or b"").startswith(b"poison")
+
+    def feed(self, partition: int, kind: str) -> None:
+        """One more input record: ok, bad, drop or poison (refused by the broker)."""
+        offset = len(self.kafka.logs[Partition(IN, partition)])
+        self.kafka.put(IN, partition, f"{kind}:{partition}:{offset}".encode(), f"k{offset % 3}.{partition}".encode())
+
+    def _committed(self, _consumer: FakeConsumer, partition: Partition, offset: int) -> None:
+        for record in self.kafka.logs[partition][self.kafka.offsets.get(partition, 0):offset]:
+            if not (record.value or b"").startswith(b"drop") and record.value not in self.kafka.acked:
+                self.broken.append(f"I1: {partition} committed at {offset}, {record.value!r} is not acknowledged")
+
+    async def join(self, drain: float = 1.0) -> None:
+        """One more process in the group."""
+        process = Process(self, drain)
+        self.processes.append(process)
+        await process.start()
+        await self.rebalance()
+
+    async def rebalance(self, shift: int = 0) -> None:
+        """Deal the partitions out anew."""
+        shares: dict[FakeConsumer, list[Partition]] = {p.consumer: [] for p in self.processes}
+        for number in range(self.partitions):
+            shares[self.processes[(number + shift) % len(self.processes)].consumer].append(Partition(IN, number))
+        await self.kafka.rebalance(shares)
+
+    async def crash(self) -> None:
+        """The first process dies, a new one takes its place."""
+        await self.processes.pop(0).crash()
+        await self.join()
+
+    def done(self) -> bool:
+        """Everything is committed."""
+        return all(self.kafka.offsets.get(Partition(IN, n), 0) == len(self.kafka.logs[Partition(IN, n)]) for n in range(self.partitions))
+
+    async def finish(self, patience: float = 5.0) -> None:
+        """Wait until everything is committed, stop, and judge."""
+        end = asyncio.get_running_loop().time() + patience
+        while not self.done() and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(0.002)
+        lanes = [(str(x), x.phase, x.reasons, x.acked, [p.left for p in x.pending], len(x.queue)) for p in self.processes for x in p.member.lanes.values()]
+        assert self.done(), f"stuck: {self.kafka.offsets} {lanes}"
+        for process in self.processes:
+            assert await process.stop(), "a drain without work does not hang"
+            assert process.limits.total_bytes == 0
+            assert not process.stops
+        self.judge()
+
+    def judge(self) -> None:
+        """I1, I2, I4 and I6 over what was written."""
+        assert not self.broken
+        assert not self.kafka.trespasses, "I2"
+        outputs, dead = self._written(OUT), self._written(DEAD)
+        for number in range(self.partitions):
+            partition = Partition(IN, number)
+            for record in self.kafka.logs[partition][:self.kafka.offsets.get(partition, 0)]:
+                kind = (record.value or b"").split(b":")[0]
+                places = (record.value in outputs, record.value in dead)
+                assert places == {b"ok": (True, False), b"bad": (False, True), b"poison": (False, True), b"drop": (False, False)}[kind], f"I6: {record.value!r}"
+        for key in {r.key for r in outputs.values()}:
+            firsts = [int((v or b"").split(b":")[2]) for v, r in outputs.items() if r.key == key]
+            assert firsts == sorted(firsts), f"I4: {key!r} {firsts}"
+
+    def _written(self, topic: str) -> dict[bytes | None, Record]:
+        """First occurrences in the order in which they were written."""
+        found: dict[bytes | None, Record] = {}
+        for partition, log in self.kafka.logs.items():
+            if partition.topic == topic:
+                for record in log:
+                    found.setdefault(record.value, record)
+        return found
