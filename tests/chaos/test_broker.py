@@ -169,7 +169,10 @@ def test_a_flood_of_refused_records(kafka: Broker, make_topic: Callable[..., str
         assert producer.flush(30) == 0
         offsets = Offsets(kafka.bootstrap, topics)
         ends = offsets.ends()
-        await_true("the others are through", lambda: all(offsets.committed()[n] == ends[n] for n in range(1, 10)), 15)
+        try:
+            await_true("the others are through", lambda: all(offsets.committed()[n] == ends[n] for n in range(1, 10)), 15)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{offsets.committed()}\n{ends}\n{worker.status().get('partitions')}") from error
         others = time.monotonic() - started
         seconds = offsets.await_end(45) + others
         offsets.close()
