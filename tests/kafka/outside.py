@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import pytest
@@ -17,7 +17,7 @@ class Fed(NamedTuple):
 
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes | None]] = []
+    headers: Sequence[tuple[str, bytes | None]] = ()
     timestamp: int = 0
     partition: int = -1
 
@@ -44,8 +44,9 @@ def feed(bootstrap: str, topic: str, records: Iterable[Fed]) -> int:
                          "queue.buffering.max.messages": 1_000_000})
     refused: list[Any] = []
     count = 0
-    for count, record in enumerate(records, 1):
-        producer.produce(topic, value=record.value, key=record.key, headers=record.headers, timestamp=record.timestamp, partition=record.partition,
+    for record in records:
+        count += 1
+        producer.produce(topic, value=record.value, key=record.key, headers=list(record.headers), timestamp=record.timestamp, partition=record.partition,
                          on_delivery=lambda error, _: refused.append(error) if error else None)
         producer.poll(0)
     assert producer.flush(60) == 0
