@@ -81,7 +81,7 @@ class Process:
         self._tasks = [asyncio.create_task(self.reader.run()), asyncio.create_task(self._ticks())]
 
     async def _ticks(self) -> None:
-        while True:
+        while not self.consumer.gone and not self.reader.stopping:
             await asyncio.sleep(0.002)
             await self.member.committer.tick()
             for lane in self.member.lanes.values():
@@ -92,9 +92,11 @@ class Process:
         """Gone from one instant to the next; batches on their way may still arrive."""
         self.consumer.gone = True
         tasks = [*self._tasks, *self.member.tasks.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self.reader.stopping = True
+        while left := [t for t in tasks if not t.done()]:  # a wait that ends at the same instant may swallow a cancellation
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left, timeout=0.01)
         self.world.kafka.consumers.remove(self.consumer)
 
     async def stop(self) -> bool:

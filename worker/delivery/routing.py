@@ -117,7 +117,7 @@ class Router:
             if not low <= when <= high or when < 0:
                 when = now
                 part.replaced += 1
-            if (value is not None and len(value) > limit) or (key is None and compacted) or out:
+            if (value is not None and len(value) > limit) or (compacted if key is None else len(key) > limit - OVERHEAD) or out:
                 refusal = self._refusal(facts, key, value, out)
                 if refusal:
                     failures.append((place, refusal))
