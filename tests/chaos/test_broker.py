@@ -79,7 +79,7 @@ def _watched(worker: Worker) -> Iterator[list[str]]:
 def test_a_still_broker_fills_no_memory(own_kafka: EmbeddedKafka, tmp_path: Path, record_property: Report) -> None:
     """While the broker stands still, what is in flight stays under the bound plus one fetch, partitions are paused for backpressure,
     memory is flat; afterwards they are resumed and everything arrives."""
-    most, fetch, partitions = 200, 2000, 4
+    most, fetch, partitions = 200, 1000, 4  # a fetch is 1,000 records at most
     bootstrap = own_kafka.bootstrap
     topics = Topics(create_topic(bootstrap, partitions, name="in"), create_topic(bootstrap, partitions, name="out"),
                     create_topic(bootstrap, 1, ROOMY, name="dlq"))

@@ -98,7 +98,7 @@ def test_a_zombie_moves_no_offset(kafka: Broker, topics: Topics, tmp_path: Path,
             assert all(now[n] >= high[n] for n in now), f"went back from {high} to {now}"
             high = now
             rejoined = len(heir.status().get("partitions", ())) == len(zombie.status().get("partitions", ())) == PARTITIONS // 2
-        record_property("stale commits", zombie.metric("fsm_worker_commits_total"))
+        record_property("rebalances of the zombie", zombie.metric("fsm_worker_rebalances_total"))
         sent = feed.stop()
         offsets.await_end(30)
         offsets.close()
