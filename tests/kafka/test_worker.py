@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.kafka.outside import Fed, Read, committed, ends, feed, read
@@ -257,6 +258,28 @@ def test_a_record_too_large_for_its_output_topic(make_case: MakeCase) -> None:
         assert running.stop() == 0
     assert [len(r.value or b"") > 10_000 for r in case.outputs()] == [False, True, False]
     assert [(r.value, r.told["fsm.reason"]) for r in case.dead()] == [(big, b"too_large"), (good(2), b"too_large")]
+
+
+def test_what_only_the_broker_refuses_is_isolated(make_case: MakeCase) -> None:
+    """A topic made smaller behind the worker's back: the culprit alone becomes `too_large`, the others arrive in order, the offset passes."""
+    case = make_case()
+    big = json.dumps({"i": 1, "pad": "x" * 50_000}).encode()
+    with case.run() as running:
+        running.ready()
+        case.feed(Fed(b"a", good(0)))
+        case.done(running)
+        change = ConfigEntry("max.message.bytes", "20000", incremental_operation=AlterConfigOpType.SET)
+        admin = AdminClient({"bootstrap.servers": case.bootstrap})
+        for changed in admin.incremental_alter_configs([ConfigResource(ConfigResource.Type.TOPIC, case.out, incremental_configs=[change])]).values():
+            changed.result(20)
+        case.feed(Fed(b"a", big), *(Fed(b"a", good(i)) for i in range(2, 50)), Fed(b"a", big), *(Fed(b"a", good(i)) for i in range(51, 80)))
+        case.done(running)
+        found = samples(running)
+        assert running.stop() == 0
+    seen = list(dict.fromkeys(json.loads(r.value or b"")["i"] for r in case.outputs()))
+    assert seen == [0, *range(2, 50), *range(51, 80)]
+    assert [(r.value, r.told["fsm.reason"]) for r in case.dead()] == [(big, b"too_large")] * 2
+    assert (found["records_processed_total", ("output",)], found["records_processed_total", ("failed",)]) == (78, 2)
 
 
 def test_a_timestamp_two_hours_ahead_is_written_with_now(make_case: MakeCase) -> None:
