@@ -61,9 +61,12 @@ class Reader:
         try:
             await asyncio.wait_for(self._limits.room.wait(), _IDLE_SECONDS)
         except TimeoutError:
-            for lane in list(self._lanes.values()):
+            pass
+        ready = [p for p, lane in self._lanes.items() if lane.ready]
+        if not ready:  # also when room came and went again meanwhile: an empty choice asks for all that is not paused
+            for lane in self._lanes.values():
                 lane.harden()
-        return [p for p, lane in self._lanes.items() if lane.ready]
+        return ready
 
     def _give(self, partition: Partition, records: list[Any]) -> None:
         lane = self._lanes.get(partition)
