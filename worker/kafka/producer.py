@@ -62,6 +62,8 @@ class KafkaProducer:
         target = TopicPartition(topic, partition)
         if target in self._poisoned:
             raise Undelivered(_POISONED)
+        if self._closed:
+            raise Undelivered("the producer is closed")  # the closed client would wait for metadata for ever
         self._sending += 1
         try:
             queued = await self._client.send_batch(batch, topic, partition=partition)
@@ -77,6 +79,7 @@ class KafkaProducer:
                 self._drop_queue(target)
             else:
                 waiting[-1].failure = partial(self._fail, target, waiting[-1].failure)
+        queued.add_done_callback(partial(_release, batch))
         return queued
 
     def _fail(self, target: TopicPartition, failure: Callable[[BaseException], None], exception: BaseException) -> None:
@@ -117,6 +120,11 @@ class KafkaProducer:
         queues = self._client._message_accumulator
         for batch in [*queues._pending_batches, *(b for waiting in list(queues._batches.values()) for b in list(waiting))]:
             batch.failure(errors.ProducerClosed())
+
+
+def _release(batch: Any, _future: Any) -> None:
+    """Let go of a finished batch's bytes: the client keeps it in a cycle that only the garbage collector ends."""
+    batch._buffer = b""
 
 
 def _fill(batch: Any, records: Sequence[Outgoing], start: int) -> int:

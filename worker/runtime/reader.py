@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -58,10 +59,8 @@ class Reader:
         ready = [p for p, lane in self._lanes.items() if lane.ready]
         if ready or not self._lanes:
             return ready
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._limits.room.wait(), _IDLE_SECONDS)
-        except TimeoutError:
-            pass
         ready = [p for p, lane in self._lanes.items() if lane.ready]
         if not ready:  # also when room came and went again meanwhile: an empty choice asks for all that is not paused
             for lane in self._lanes.values():
