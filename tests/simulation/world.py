@@ -163,7 +163,7 @@ class World:
     async def finish(self, patience: float = 5.0) -> None:
         """Wait until everything is committed, stop, and judge."""
         end = asyncio.get_running_loop().time() + patience
-        while not self.done() and asyncio.get_running_loop().time() < end:
+        while not self.done() and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 - the oracle looks on from outside
             await asyncio.sleep(0.002)
         lanes = [(str(x), x.phase, x.reasons, x.acked, [p.left for p in x.pending], len(x.queue)) for p in self.processes for x in p.member.lanes.values()]
         assert self.done(), f"stuck: {self.kafka.offsets} {lanes}"
