@@ -116,3 +116,16 @@ async def test_an_offset_that_is_gone_does_not_end_the_reading() -> None:
     process.consumer.seek(lane.partition, 99)
     await world.finish()
     assert len(calls) == 1, "the rewind to the lane's own position was enough"
+
+
+async def test_an_operators_pause_outlives_a_rebalance() -> None:
+    """I5: pause reasons are applied again on reassignment, and taken away by the operator alone."""
+    world = World()
+    await world.join()
+    world.processes[0].member.pause("operator")
+    await world.rebalance()
+    world.feed(0, "ok")
+    await asyncio.sleep(0.05)
+    assert not world.kafka.acked
+    world.processes[0].member.resume("operator")
+    await world.finish()

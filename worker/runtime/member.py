@@ -59,6 +59,7 @@ class Member:
         self.epoch = 0
         self._opened_at = 0.0
         self.joined = False
+        self._held: set[str] = set()  # pauses of every lane, those to come too
 
     # --- rebalance --------------------------------------------------------------------------------------------------
     def assigned(self, partitions: Collection[Partition]) -> None:
@@ -70,6 +71,8 @@ class Member:
             self.lanes[partition] = lane
             if self.breaker.state == "open":
                 lane.pause("breaker")
+            for reason in self._held:
+                lane.pause(reason)
             self.tasks[lane] = asyncio.create_task(self._run(lane), name=f"lane {lane}")
         self.joined = True
         log.info("assigned", partitions=[f"{p.topic}:{p.partition}" for p in partitions], epoch=self.epoch)
@@ -214,12 +217,14 @@ class Member:
         """Take a pause reason off every lane; the breaker's half-opens it."""
         if reason == "breaker" and self.breaker.state == "open":
             self.breaker.probe()
+        self._held.discard(reason)
         for lane in self.lanes.values():
             lane.resume(reason)
             lane.wake()
 
     def pause(self, reason: str) -> None:
-        """Put a pause reason on every lane."""
+        """Put a pause reason on every lane, and on those that are assigned later."""
+        self._held.add(reason)
         for lane in self.lanes.values():
             lane.pause(reason)
 
