@@ -44,7 +44,8 @@ def unknown(path: str, asked: str) -> str:
 def open_source(path: str, form: Format) -> tuple[Any, IO[bytes]]:
     """The file to read values from, and the file below it whose position is the progress."""
     try:
-        raw: IO[bytes] = sys.stdin.buffer if path == STANDARD else open(path, "rb")  # noqa: SIM115 - closed by the feed
+        # a reader of our own over file 0: a thread that waits in sys.stdin at exit would be fatal to the interpreter
+        raw: IO[bytes] = open(0 if path == STANDARD else path, "rb", closefd=path != STANDARD)  # noqa: SIM115 - closed by the feed
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from error
     if form.compression == "gz":
