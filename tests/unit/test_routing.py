@@ -97,3 +97,13 @@ def test_tombstones_pass_drop_or_fail_in_order() -> None:
     assert [r[2] for r in sent(part)] == [b"v", b"w"] and part.outcomes["drop"] == 1
     part = route(records, list(rows), "fail")
     assert [x[5] for x in letters(part)] == ["malformed"] and part.outcomes["failed"] == 1
+
+
+def test_a_route_has_its_own_headers_setting() -> None:
+    """`headers: none` on a route holds for this route alone, and one that copies does so beside an output that does not."""
+    for above, own in (("copy", "none"), ("none", "copy")):
+        source = [record(headers=(("a", b"1"),)), record(headers=(("a", b"1"),))]
+        part = route(source, [(0, None, b"v", SOURCE, None, None), (1, "r", b"v", SOURCE, None, None)],
+                     headers=above, routes={"r": SimpleNamespace(topic="out", headers=own)})
+        copied = {r[4]: bool(r[3]) for r in sent(part)}
+        assert copied == {0: above == "copy", 1: own == "copy"}

@@ -58,7 +58,8 @@ class Router:
         self.config, self.facts, self.dead = config, facts, dead
         self.topics: dict[str | None, str | None] = {None: config.output.topic}
         self.topics.update({name: route.topic for name, route in config.output.routes.items()})
-        self.copy_headers = config.output.headers == "copy"
+        self.copies: dict[str | None, bool] = {None: config.output.headers == "copy"}
+        self.copies.update({name: route.headers == "copy" for name, route in config.output.routes.items()})
         self.source_time = config.output.timestamp == "source"
         self.provenance = config.output.provenance
 
@@ -110,9 +111,9 @@ class Router:
                 topic = cast(str, topics[route])
                 facts = self.facts[topic]
                 count, low, high, limit = facts.partitions, now - facts.before_max_ms, now + facts.after_max_ms, facts.max_message_bytes // 2
-                compacted, source_time = facts.compacted, self.source_time
+                compacted, source_time, copies = facts.compacted, self.source_time, self.copies[route]
             source = record.headers
-            out = self._headers(part, record, headers) if (headers or source or self.provenance) else _NO_HEADERS
+            out = self._headers(part, record, headers, copies) if (headers or source or self.provenance) else _NO_HEADERS
             when = timestamp if timestamp is not None else record.timestamp if source_time else now
             if not low <= when <= high or when < 0:
                 when = now
@@ -132,10 +133,10 @@ class Router:
             sent += 1
         part.outcomes["output"] += sent
 
-    def _headers(self, part: Part, record: Any, stated: list[tuple[str, bytes]] | None) -> list[tuple[str, bytes | None]]:
+    def _headers(self, part: Part, record: Any, stated: list[tuple[str, bytes]] | None, copies: bool) -> list[tuple[str, bytes | None]]:
         own = {name for name, _ in stated or ()}
         out: list[tuple[str, bytes | None]] = []
-        if self.copy_headers:
+        if copies:
             out += [(n, v) for n, v in record.headers if not n.startswith("fsm.") and n not in own]
         out += stated or ()
         if self.provenance:
