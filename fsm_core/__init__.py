@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from fsm_core.errors import AsyncMachineError, DocumentError, FsmError, SinkError, SourceError
     from fsm_core.loading import load
     from fsm_core.simple import AsyncSimpleFSM, SimpleFSM
-    from fsm_core.streams import CoreStreamConfig
+    from fsm_core.streams import Chain, CoreStreamConfig
 
 __version__ = "0.1.0"
 __all__ = [
-    "SOURCE", "AsyncMachineError", "AsyncSimpleFSM", "BatchResult", "CoreStreamConfig", "Definition", "DocumentError",
+    "SOURCE", "AsyncMachineError", "AsyncSimpleFSM", "BatchResult", "Chain", "CoreStreamConfig", "Definition", "DocumentError",
     "Failure", "Finding", "FsmError", "Machine", "Meta", "Output", "SimpleFSM", "SinkError", "SourceError", "check", "load",
 ]
 _HOMES = {
@@ -28,7 +28,7 @@ _HOMES = {
     "fsm_core.errors": ("AsyncMachineError", "DocumentError", "FsmError", "SinkError", "SourceError"),
     "fsm_core.loading": ("load",),
     "fsm_core.simple": ("AsyncSimpleFSM", "SimpleFSM"),
-    "fsm_core.streams": ("CoreStreamConfig",),
+    "fsm_core.streams": ("Chain", "CoreStreamConfig"),
 }
 
 

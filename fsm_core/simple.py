@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 import orjson
 
 from fsm_core.engine.batch import Failure
+from fsm_core.streams.chain import Chain, Stage, Staged
 from fsm_core.streams.config import CoreStreamConfig
 from fsm_core.streams.parallel import Recipe
 from fsm_core.streams.progress import Progress, Tally
@@ -87,6 +88,15 @@ class AsyncSimpleFSM:
     def stream(self, request: Request, config: CoreStreamConfig) -> Stream:
         """A stream that is not started, for callers who want to stop it early. Needs the running loop."""
         return Stream(self.machine, self._recipe, request, config)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """This machine as a chain of one."""
+        return (Stage(self.machine, self._recipe),)
+
+    def __or__(self, other: Staged) -> Chain:
+        """`cleaner | processor`: what this machine puts out goes into the other one, in one stream."""
+        return Chain(self.stages + other.stages)
 
     def get_states(self) -> list[str]:
         """The names of the states, in the order of the document."""

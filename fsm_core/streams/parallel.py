@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import signal
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -53,9 +54,12 @@ class Here:
 class Pool:
     """Other processes; `run` may be called again before an earlier call is done."""
 
-    def __init__(self, recipe: Recipe, plan: Plan, processes: int) -> None:
+    def __init__(self, given: tuple[Any, ...], processes: int, start: Callable[..., None] | None = None,
+                 chunk: Callable[[list[Any]], Done] | None = None) -> None:
+        """`start(*given)` is called once in each process, `chunk(items)` for every chunk; by default of one machine."""
         context = multiprocessing.get_context("forkserver")
-        self._executor = ProcessPoolExecutor(processes, context, _start, (recipe, plan))
+        self._chunk = chunk or _chunk
+        self._executor = ProcessPoolExecutor(processes, context, _begin, (start or _start, given))
 
     async def run(self, items: list[Any]) -> Done:
         """One chunk, in whichever process is free."""
@@ -66,7 +70,7 @@ class Pool:
         elif dict in kinds:
             joined = [encoded(item) for item in items]
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, _chunk, joined)
+            return await asyncio.get_running_loop().run_in_executor(self._executor, _split, self._chunk, joined)
         except BrokenProcessPool as error:
             raise FsmError("a process of the stream died (out of memory?), or the program does not guard its start "
                            "with `if __name__ == '__main__'`") from error
@@ -79,14 +83,21 @@ class Pool:
 _worker: list[tuple[Machine, Plan]] = []  # a process's one machine: a pool's tasks have no other place for it
 
 
-def _start(recipe: Recipe, plan: Plan) -> None:
+def _begin(start: Callable[..., None], given: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller's process decides when to end
+    start(*given)
+
+
+def _split(chunk: Callable[[list[Any]], Done], joined: bytes | list[Any]) -> Done:
+    return chunk(joined.split(b"\n") if isinstance(joined, bytes) else joined)
+
+
+def _start(recipe: Recipe, plan: Plan) -> None:
     _worker[:] = [(recipe.machine(), plan)]
 
 
-def _chunk(joined: bytes | list[Any]) -> Done:
+def _chunk(items: list[Any]) -> Done:
     machine, plan = _worker[0]
-    items = joined.split(b"\n") if isinstance(joined, bytes) else joined
     if machine.is_async:
         return asyncio.run(process_async(machine, items, plan))
     return process(machine, items, plan)

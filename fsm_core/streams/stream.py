@@ -13,7 +13,8 @@ from fsm_core.streams.feeds import feed_of
 from fsm_core.streams.formats import format_of
 from fsm_core.streams.memory import MemoryLimit
 from fsm_core.streams.parallel import Here, Pool, Recipe
-from fsm_core.streams.pipeline import Pipeline
+from fsm_core.streams.pipeline import Pipeline, Runner
+from fsm_core.streams.process import Plan
 from fsm_core.streams.progress import Progress
 from fsm_core.streams.writing import Writer, refuse_overlap, targets_of
 
@@ -50,19 +51,22 @@ class Stream:
     def __init__(self, machine: Machine, recipe: Recipe, request: Request, config: CoreStreamConfig) -> None:
         text = _is_text(request)
         memory = MemoryLimit(config.memory_limit_mb, config.chunk)
-        bound = machine.bind(failure_values=True, text=text)
         refuse_overlap(request.source, targets_of(request.sink, request.error_sink, request.dead_letter))
         feed = feed_of(request.source, request.input_format, config.backpressure_threshold, config.max_wait,
                        memory.chunk_bytes)
         try:
             writer = Writer(request.sink, request.error_sink, request.dead_letter, definition=machine.definition,
                             append=request.append, output_format=request.output_format, most=config.buffer_size)
-            runner = Here(bound, writer.plan) if config.parallelism == 1 else \
-                Pool(recipe._replace(text=text), writer.plan, config.parallelism)
+            runner = self._runner(machine, recipe, writer.plan, config, text)
             self._pipeline = Pipeline(feed, runner, writer, config, memory, request.on_progress)
         except BaseException:
             feed.abandon()
             raise
+
+    def _runner(self, machine: Machine, recipe: Recipe, plan: Plan, config: CoreStreamConfig, text: bool) -> Runner:
+        if config.parallelism > 1:
+            return Pool((recipe._replace(text=text), plan), config.parallelism)
+        return Here(machine.bind(failure_values=True, text=text), plan)
 
     def stop(self) -> None:
         """Read no more; `run` returns when what was read is written."""
