@@ -19,6 +19,7 @@ from fsm_core.engine.codec import decode_text, encode, refuse_nonfinite
 from fsm_core.engine.ends import Addressing, collect, key_bytes
 from fsm_core.engine.functions import Functions
 from fsm_core.engine.graph import cyclic_states
+from fsm_core.engine.inlining import Known, test_of
 from fsm_core.engine.interpreter import codes_of
 from fsm_core.engine.source import Flow, Source, TooLarge
 from fsm_core.engine.state import MetaSource, State
@@ -41,16 +42,23 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A generated function and the paths that it counts."""
+    """A generated function and the paths that it counts; `usual`: the end that it need not write down."""
 
     function: Callable[..., tuple[int, ...]]
     leaves: tuple[Leaf, ...]
     text: str
+    usual: str | None
 
     def run(self, values: Sequence[bytes], tally: Tally, interpret: Callable[[int], None],
             meta_of: Callable[[int], MetaSource], now: float) -> None:
         """Run a batch into the tally; `interpret(position)` settles a record that the generated code leaves."""
-        counts = self.function(values, tally.rows.append, tally.failures.append, tally.ends.append, interpret, meta_of, now)
+        def interpreted(position: int) -> str | None:
+            interpret(position)
+            return tally.ends.pop()
+
+        ends: list[str | None] = [self.usual] * len(values)
+        counts = self.function(values, tally.rows.append, tally.failures.append, ends, interpreted, meta_of, now)
+        tally.ends = ends
         for leaf, count in zip(self.leaves, counts, strict=True):
             tally.walked(leaf.path, leaf.arcs, count)
             if leaf.drop is not None:
@@ -84,11 +92,12 @@ class _Generator:
         self._steps = Steps(self._source, functions, definition)
         self._functions = functions
         self._leaves: list[Leaf] = []
+        self._usual = next((s.name for s in definition.states.values() if s.is_end and s.outcome in (None, "output")), None)
 
     def generate(self, text: bool) -> Compiled:
         """Write the loop around the paths."""
         write, top = self._source.line, Flow(1)
-        write(Flow(0), "def _batch(_values, _row, _fail, _end, _interpret, _meta_of, _now):")
+        write(Flow(0), "def _batch(_values, _row, _fail, _ends, _interpret, _meta_of, _now):")
         zeros = len(self._source.lines)
         write(top, "for _i, _raw in enumerate(_values):")
         write(replace(top, depth=2), "try:")
@@ -98,13 +107,13 @@ class _Generator:
             write(body, "if _d.__class__ is not dict: raise _Unusual")
         self._state(self._definition.start, body)
         write(replace(top, depth=2), "except _Exception:")
-        write(replace(top, depth=3), "_interpret(_i)")
+        write(replace(top, depth=3), "_ends[_i] = _interpret(_i)")
         counters = [f"_n{i}" for i in range(len(self._leaves))]
         write(top, f"return ({', '.join(counters)}{',' if counters else ''})")
         if counters:
             self._source.lines.insert(zeros, f"    {' = '.join(counters)} = 0")
         function, written = self._source.build("_batch")
-        return Compiled(function, tuple(self._leaves), written)
+        return Compiled(function, tuple(self._leaves), written, self._usual)
 
     def _state(self, name: str, flow: Flow) -> None:
         """Enter a state and go on from there."""
@@ -125,32 +134,32 @@ class _Generator:
         """The arcs out of a state as one if … elif … else."""
         tests, after = self._tests(arcs, flow)
         called, flow = after is not flow, after
-        for index, (arc, test) in enumerate(zip(arcs, tests, strict=False)):
+        for index, (arc, (test, known)) in enumerate(zip(arcs, tests, strict=False)):
             if test is None and index == 0:
                 return self._take(arc, flow)
             self._source.line(flow, "else:" if test is None else f"{'elif' if index else 'if'} {test}:")
             if called:
                 self._source.line(flow.deeper(), "_d = _st.data")
-            self._take(arc, flow.deeper())
-        if not tests or tests[-1] is not None:
+            self._take(arc, replace(flow.deeper(), known=() if flow.lent else known))
+        if not tests or tests[-1][0] is not None:
             self._source.line(flow, "else: raise _Unusual" if tests else "raise _Unusual")
         return None
 
-    def _tests(self, arcs: tuple[Arc, ...], flow: Flow) -> tuple[list[str | None], Flow]:
-        """The conditions as text, up to the first that is always true (None)."""
-        tests: list[str | None] = []
+    def _tests(self, arcs: tuple[Arc, ...], flow: Flow) -> tuple[list[tuple[str | None, Known]], Flow]:
+        """The conditions as text, up to the first that is always true (None), each with what is known where it is."""
+        tests: list[tuple[str | None, Known]] = []
         trees: list[ast.expr] = []
         for arc in arcs:
             tree = None if arc.condition is None else self._steps.fused(arc.condition)
             if arc.condition is None or (len(trees) == 1 == len(tests) and tree and _opposite(trees[0], tree)):
-                tests.append(None)
+                tests.append((None, flow.known))
                 break
             if tree is None:
                 text, flow = self._steps.called(self._functions.of(arc.condition), flow)
-                tests.append(text)
+                tests.append((text, ()))
             else:
                 trees.append(tree)
-                tests.append(ast.unparse(tree))
+                tests.append(test_of(tree, self._source, flow.known))
         return tests, flow
 
     def _take(self, arc: Arc, flow: Flow) -> None:
@@ -165,7 +174,8 @@ class _Generator:
             self._reject(end, flow)
         elif drop is None:
             self._output(end, flow)
-        self._source.line(flow, f"_end({end.name!r})")
+        if end.name != self._usual:
+            self._source.line(flow, f"_ends[_i] = {end.name!r}")
         self._source.line(flow, f"_n{len(self._leaves)} += 1")
         self._leaves.append(Leaf(flow.path, flow.arcs, drop))
 
@@ -174,7 +184,7 @@ class _Generator:
         address = "_SOURCE, None, None"
         tree = None if key is None else self._steps.fused(key)
         if tree is not None:
-            self._source.line(flow, f"_k = {ast.unparse(tree)}")
+            self._source.line(flow, f"_k = {self._steps.text(tree, flow)}")
             self._source.line(flow, "_k = _k.encode() if _k.__class__ is str else _key_bytes(_k)")
             address = "_k, None, None"
         elif not how.plain:

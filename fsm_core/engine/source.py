@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import linecache
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ class Flow:
     """What is known at one point of the generated code.
 
     `own`: the dict in `_d` is ours alone, and may be changed in place. `lent`: `_st` stands for this record already.
-    `clean`: it holds no NaN and no infinity.
+    `clean`: it holds no NaN and no infinity. `known`: fields that hold a number, with the local that has it.
     """
 
     depth: int
@@ -30,10 +30,15 @@ class Flow:
     own: bool = True
     lent: bool = False
     clean: bool = True
+    known: tuple[tuple[str, str], ...] = ()
 
     def deeper(self) -> Flow:
         """One level of indentation further in."""
         return replace(self, depth=self.depth + 1)
+
+    def wrote(self, fields: Collection[str] | None) -> Flow:
+        """After these fields were written; None: after the record became another one."""
+        return replace(self, known=() if fields is None else tuple(k for k in self.known if k[0] not in fields))
 
 
 @dataclass(slots=True)

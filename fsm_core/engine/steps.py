@@ -10,6 +10,7 @@ from fsm_core.definition import Assign, Code, Definition, Rules
 from fsm_core.engine.finite import verdict
 from fsm_core.engine.functions import Functions, StateFunction
 from fsm_core.engine.fusing import NotFusable, fuse, template_tree, uses
+from fsm_core.engine.inlining import rounded, rounding, text_of
 from fsm_core.engine.interpreter import with_path
 from fsm_core.engine.language import prepared_tree
 from fsm_core.engine.rules import broken_rules
@@ -32,6 +33,10 @@ class Steps:
         except NotFusable:
             return None
 
+    def text(self, tree: ast.expr, flow: Flow) -> str:
+        """The expression as it is written at this point."""
+        return text_of(tree, self._source, flow.known)
+
     def called(self, function: StateFunction, flow: Flow) -> tuple[str, Flow]:
         """Call a function as it is. It may keep or change the record, which is ours no longer."""
         flow = self.lend(flow)
@@ -40,7 +45,7 @@ class Steps:
     def lend(self, flow: Flow) -> Flow:
         """Make `_st` show the record as it is now."""
         self._source.line(flow, "_st.data = _d" if flow.lent else "_st = _State(_d, _meta_of(_i), _now)")
-        return replace(flow, lent=True, own=False, clean=False)
+        return replace(flow, lent=True, own=False, clean=False, known=())
 
     def validate(self, rule: Code | Rules, flow: Flow) -> Flow:
         """Leave for the interpreter unless the verdict is good."""
@@ -51,7 +56,7 @@ class Steps:
         if tree is None:
             text, flow = self.called(self._functions.of(rule), flow)
         else:
-            text = ast.unparse(tree)
+            text = self.text(tree, flow)
         self._source.line(flow, f"_v = {text}")
         if tree is None:
             self._source.line(flow, "_d = _st.data")
@@ -67,16 +72,17 @@ class Steps:
         if isinstance(tree, ast.Name) and tree.id == "_d":
             return flow
         if not isinstance(tree, ast.Dict):
-            return replace(self._checked(ast.unparse(tree), flow), clean=flow.clean and verdict(tree) == "safe")
+            return replace(self._checked(self.text(tree, flow), flow), clean=flow.clean and verdict(tree) == "safe")
         clean = flow.clean
         if clean:
             settled = [self._settled(value, flow) for value in tree.values]
             tree, clean = ast.Dict(tree.keys, [v for v, _ in settled]), all(known for _, known in settled)
-        if flow.own and (update := _update_of(tree)) is not None:
+        update = _update_of(tree)
+        if flow.own and update is not None:
             self._update(update, flow)
         else:
-            self._source.line(flow, f"_d = {ast.unparse(tree)}")
-        return replace(flow, own=True, clean=clean)
+            self._source.line(flow, f"_d = {self.text(tree, flow)}")
+        return replace(flow.wrote(None if update is None else [name for name, _ in update]), own=True, clean=clean)
 
     def _settled(self, value: ast.expr, flow: Flow) -> tuple[ast.expr, bool]:
         """The value, computed and looked at first if it is a number that may not be finite; whether it is finite now."""
@@ -84,8 +90,11 @@ class Steps:
         if known != "number" or isinstance(value, ast.Constant):
             return value, known == "safe"
         local = self._source.name("t")
-        self._source.line(flow, f"{local} = {ast.unparse(value)}")
-        self._source.line(flow, f"if {local} - {local} != 0: raise _Unusual")
+        inner = rounded(value, self._globals)
+        self._source.line(flow, f"{local} = {self.text(value if inner is None else inner, flow)}")
+        checked = [f"if {local} - {local} != 0: raise _Unusual"]
+        for line in checked if inner is None else rounding(local, self._source.name("y"), self._source.name("z")):
+            self._source.line(flow, line)
         return ast.Name(local, ast.Load()), True
 
     def assign(self, assign: Assign, flow: Flow) -> Flow:
@@ -99,8 +108,8 @@ class Steps:
             self._source.line(flow, "_d = _st.data")
             text = "_v"
         else:
-            clean = flow.clean and verdict(tree) == "safe"
-            flow, text = replace(flow, clean=clean), ast.unparse(ast.fix_missing_locations(tree))
+            settled, clean = self._settled(tree, flow) if flow.clean else (tree, False)
+            flow, text = replace(flow, clean=clean), self.text(settled, flow)
         if len(assign.path) > 1:
             self._source.names["_with_path"] = with_path
             self._source.line(flow, f"_d = _with_path(_d, {assign.path!r}, {text})")
@@ -108,16 +117,16 @@ class Steps:
             self._source.line(flow, f"_d[{assign.path[0]!r}] = {text}")
         else:
             self._source.line(flow, f"_d = {{**_d, {assign.path[0]!r}: {text}}}")
-        return replace(flow, own=True)
+        return replace(flow.wrote([assign.path[0]]), own=True)
 
     def _checked(self, text: str, flow: Flow) -> Flow:
         self._source.line(flow, f"_d = {text}")
         self._source.line(flow, "if not isinstance(_d, dict): raise _Unusual")
-        return replace(flow, own=False)
+        return replace(flow.wrote(None), own=False)
 
     def _update(self, update: list[tuple[str, ast.expr]], flow: Flow) -> None:
         """`{**record, name: value}` in place. A value that reads a name written before it is computed first."""
-        ready = [ast.unparse(value) for _, value in update]
+        ready = [self.text(value, flow) for _, value in update]
         if _reads_what_is_written(update):
             for index, (_, value) in enumerate(update):
                 if not isinstance(value, ast.Constant):

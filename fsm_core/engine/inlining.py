@@ -1,0 +1,163 @@
+"""Fused expressions as fast text: guards written out for the numbers that they let pass, numbers read once.
+
+Each form is the plain one on the operands that it tests for and the guard itself on all others. Comprehensions are left
+as they are: a name that is bound in them would be a cell of the whole function.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from fsm_core.engine.fusing import RECORD
+from fsm_core.engine.source import Source
+
+Known = tuple[tuple[str, str], ...]
+"""Fields that hold a number for sure, each with the local that has it."""
+
+_OPERATORS: Final = {"_fsm_mul": "*", "_fsm_add": "+", "_fsm_mod": "%"}
+_SMALL: Final = 2**53
+_ROUNDER: Final = 1.5 * 2**52
+"""Added to a float below 2**51 and taken away again, it leaves the nearest integer."""
+
+
+def text_of(tree: ast.expr, source: Source, known: Known) -> str:
+    """The expression as text."""
+    return test_of(tree, source, known)[0]
+
+
+def test_of(tree: ast.expr, source: Source, known: Known) -> tuple[str, Known]:
+    """The expression as text, and what is known where it is true."""
+    inliner = _Inliner(source, known)
+    text = ast.unparse(ast.fix_missing_locations(inliner.visit(copy.deepcopy(tree))))
+    found = _number_test(tree, source.names)
+    if found is None or found[0] not in inliner.learned:
+        return text, known
+    return text, (*known, (found[0], inliner.learned[found[0]]))
+
+
+def rounded(value: ast.expr, names: Collection[str]) -> ast.expr | None:
+    """The `x` of `round(x, 2)` where x is a float or raises; None for anything else."""
+    match value:
+        case ast.Call(func=ast.Name(id="round"), args=[inner, ast.Constant(value=2)], keywords=[]) if "round" not in names:
+            return inner if _is_float(inner) else None
+    return None
+
+
+def rounding(local: str, scaled: str, whole: str) -> list[str]:
+    """Lines that round a float to two digits as `round` does, at a third of its price.
+
+    The product is off by less than 1e-4 below 1e12: away from a tie its nearest integer is the right one, and dividing
+    two exact floats is rounded correctly, as the digits that `round` reads back are.
+    """
+    return [f"{scaled} = {local} * 100.0", f"{whole} = {scaled} + {_ROUNDER!r} - {_ROUNDER!r}",
+            f"if {scaled} > 0.6 and {scaled} < 1e12 and {scaled} - {whole} < 0.499 and {whole} - {scaled} < 0.499:",
+            f"    {local} = {whole} / 100.0", "else:", f"    {local} = round({local}, 2)",
+            f"    if {local} - {local} != 0: raise _Unusual"]
+
+
+def _is_float(tree: ast.expr) -> bool:
+    match tree:
+        case ast.Constant(value=value):
+            return type(value) is float
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div(), right=right):
+            return _is_float(left) or _is_float(right)
+    return False
+
+
+def _number_test(tree: ast.AST, names: Mapping[str, object]) -> tuple[str, ast.expr] | None:
+    """The field and the read of `isinstance(read, (int, float)) and not isinstance(read, bool) [and …]`."""
+    match tree:
+        case ast.BoolOp(op=ast.And(), values=[
+                ast.Call(func=ast.Name(id="isinstance"), args=[one, ast.Tuple(elts=[ast.Name(id=a), ast.Name(id=b)])]),
+                ast.UnaryOp(op=ast.Not(), operand=ast.Call(func=ast.Name(id="isinstance"), args=[other, ast.Name(id="bool")])),
+                *_]):
+            field = _field(one)
+            plain = {a, b} == {"int", "float"} and not names.keys() & {"isinstance", "int", "float", "bool"}
+            return (field, one) if plain and field is not None and ast.dump(one) == ast.dump(other) else None
+    return None
+
+
+def _field(tree: ast.AST) -> str | None:
+    """The field that `_d['field']` or `_d.get('field')` reads."""
+    match tree:
+        case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str() as field)) if name == RECORD:
+            return field
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="get"),
+                      args=[ast.Constant(value=str() as field)], keywords=[]) if name == RECORD:
+            return field
+    return None
+
+
+class _Inliner(ast.NodeTransformer):
+    """Rewrites a copy of a fused expression."""
+
+    def __init__(self, source: Source, known: Known) -> None:
+        self._source, self._known = source, dict(known)
+        self.learned: dict[str, str] = {}
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+            return node
+        field = _field(node)
+        if field is not None and field in self._known:
+            return ast.Name(self._known[field], ast.Load())
+        made: ast.AST = super().visit(node)
+        return made
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
+        found = _number_test(node, self._source.names)
+        if found is None or found[0] in self._known:
+            return self.generic_visit(node)
+        field, read = found
+        local = self._source.name("x")
+        test: ast.expr = _parsed(f"({local} := {ast.unparse(read)}).__class__ is float or {local}.__class__ is int or "
+                       f"isinstance({local}, (int, float)) and not isinstance({local}, bool)")
+        self.learned.setdefault(field, local)
+        if len(node.values) == 2:
+            return test
+        outer, self._known = self._known, {**self._known, field: local}
+        rest = ast.BoolOp(ast.And(), node.values[2:]) if len(node.values) > 3 else node.values[2]
+        test = ast.BoolOp(ast.And(), [test, self._expression(rest)])
+        self._known = outer
+        return test
+
+    def _expression(self, node: ast.expr) -> ast.expr:
+        visited = self.visit(node)
+        assert isinstance(visited, ast.expr)
+        return visited
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        match node:
+            case ast.Call(func=ast.Name(id=name), args=[left, right]) if name in _OPERATORS and _is_simple(right):
+                return self._guarded(name, left, right)
+        return node
+
+    def _guarded(self, name: str, left: ast.expr, right: ast.expr) -> ast.expr:
+        """The operator where both are floats or small integers, else the guard; `right` can be read twice."""
+        one, other = self._source.name("g"), ast.unparse(right)
+        tests = [_small(one, ast.unparse(left))]
+        second = other
+        if isinstance(right, ast.Constant):
+            if not (type(right.value) is float or (type(right.value) is int and abs(right.value) < _SMALL)):
+                return ast.Call(ast.Name(name, ast.Load()), [left, right], [])
+        else:
+            second = self._source.name("g")
+            tests.append(_small(second, other))
+        return _parsed(f"{one} {_OPERATORS[name]} {second} if {' and '.join(tests)} else {name}({one}, {other})")
+
+
+def _small(local: str, text: str) -> str:
+    return (f"(({local} := {text}).__class__ is float or {local}.__class__ is int and "
+            f"{-_SMALL} < {local} < {_SMALL})")
+
+
+def _is_simple(tree: ast.expr) -> bool:
+    return isinstance(tree, ast.Constant | ast.Name) or _field(tree) is not None
+
+
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
