@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import time
 from typing import Any
 
@@ -16,6 +17,9 @@ START_TIMEOUT = 120.0
 
 def docker_answers() -> bool:
     """Whether testcontainers is installed and a Docker daemon answers within two seconds."""
+    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if host.startswith("unix://") and not os.path.exists(host.removeprefix("unix://")):
+        return False  # the client would leak the socket that it cannot connect
     try:
         client = importlib.import_module("docker").from_env(timeout=2)
         importlib.import_module("testcontainers.core.container")
