@@ -63,6 +63,8 @@ class Chain:
     """`cleaner | processor`: the stages as one, from a source to a sink."""
 
     def __init__(self, stages: Sequence[Stage]) -> None:
+        if not stages:
+            raise ValueError("a chain needs a stage")
         self.stages = tuple(stages)
         self.last_summary: dict[str, Any] | None = None
 
@@ -160,7 +162,8 @@ class _Walk:
             done.left[source] = len(done.parts)
             done.failures.append((source, _placed(name, failure), bytes(encoded(self._source[source]))))
         self._rejects += [(where[index], route, value) for index, route, value in got.rejects]
-        self._rows = [(where[index], route, value) for index, route, value in got.rows]
+        first = not done.parts  # its indexes are the source's
+        self._rows = got.rows if first else [(where[index], route, value) for index, route, value in got.rows]
         done.dropped += got.dropped
         done.parts.append(Part(got.count, got.dropped, got.ends, seconds))
         self._where = [row[0] for row in self._rows]

@@ -163,3 +163,32 @@ def test_progress_counts_the_whole_chain() -> None:
 
     run(machine("a") | machine("b"), RECORDS, chunk_size=5, on_progress=progress)
     assert seen == [(5, 2), (9, 5)]
+
+
+def test_chain_gives_what_files_between_the_stages_give(tmp_path: Path) -> None:
+    """The same bytes as stage by stage, the largest whole numbers and all."""
+    records = [{"a": n % 7 + 1, "b": n % 5 + 1, "big": 2**63 + n} for n in range(250)]
+    run(machine("a") | machine("b"), records, tmp_path / "chain.jsonl")
+    asyncio.run(machine("a").process_stream(records, tmp_path / "between.jsonl"))
+    asyncio.run(machine("b").process_stream(tmp_path / "between.jsonl", tmp_path / "files.jsonl"))
+    assert (tmp_path / "chain.jsonl").read_bytes() == (tmp_path / "files.jsonl").read_bytes()
+    assert lines(tmp_path / "chain.jsonl")[-1]["big"] == 2**63 + 249
+
+
+def test_functions_that_wait_may_stand_in_any_stage() -> None:
+    """A stage with an async function between two without."""
+    async def ask(state: Any) -> dict[str, Any]:
+        await asyncio.sleep(0)
+        return {**state.data, "asked": True}
+
+    asking = AsyncSimpleFSM({"name": "ask", "arcs": [{"from": "in", "to": "out"}], "states": [
+        {"name": "in", "is_start": True, "functions": {"transform": ask}}, {"name": "out", "is_end": True}]})
+    got: list[Any] = []
+    run(machine("a") | asking | machine("b"), RECORDS, got.extend, error_sink=lambda rejected: None)
+    assert [r["asked"] for r in got] == [True, True]
+
+
+def test_chain_of_nothing_is_refused() -> None:
+    """There is nothing it could do."""
+    with pytest.raises(ValueError, match="needs a stage"):
+        Chain([])
