@@ -25,7 +25,7 @@ def verdict(tree: ast.expr) -> Verdict:
     """What can be said of an expression over a record that has no NaN or infinity."""
     if _is_safe(tree):
         return "safe"
-    return "number" if _is_number(tree) else "unknown"
+    return "number" if is_number(tree) else "unknown"
 
 
 def _is_safe(tree: ast.expr) -> bool:
@@ -50,15 +50,19 @@ def _is_safe(tree: ast.expr) -> bool:
             return False
 
 
-def _is_number(tree: ast.expr) -> bool:
-    """Arithmetic with a number in the text is a number or raises, whatever the record holds."""
+def is_number(tree: ast.expr) -> bool:
+    """Arithmetic with a number in the text is a number or raises, whatever the record holds; so are the guards' products."""
     match tree:
         case ast.Constant(value=value):
             return type(value) in (int, float)
         case ast.BinOp(left=left, op=op, right=right) if isinstance(op, _ARITHMETIC):
             return any(isinstance(x, ast.Constant) and type(x.value) is float for x in (left, right)) or (
-                _is_number(left) and _is_number(right))
+                is_number(left) and is_number(right))
+        case ast.Call(func=ast.Name(id="_fsm_mul" | "_fsm_mod"), args=[_, _]):
+            return True
+        case ast.Call(func=ast.Name(id="_fsm_add"), args=[left, right]):
+            return is_number(left) or is_number(right)
         case ast.Call(func=ast.Name(id="round" | "abs"), args=[first, *_]):
-            return _is_number(first)
+            return is_number(first)
         case _:
             return False

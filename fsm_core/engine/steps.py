@@ -93,7 +93,7 @@ class Steps:
         inner = rounded(value, self._globals)
         self._source.line(flow, f"{local} = {self.text(value if inner is None else inner, flow)}")
         checked = [f"if {local} - {local} != 0: raise _Unusual"]
-        for line in checked if inner is None else rounding(local, self._source.name("y"), self._source.name("z")):
+        for line in checked if inner is None else rounding(local, self._source.name("y"), self._source.name("z"), inner):
             self._source.line(flow, line)
         return ast.Name(local, ast.Load()), True
 

@@ -16,7 +16,7 @@ value: st.SearchStrategy[Any] = st.one_of(number, number, number, st.sampled_fro
 records = st.lists(st.dictionaries(st.sampled_from("ab"), value), min_size=1, max_size=6)
 atom = st.sampled_from(["data.a", "data.b", "data['a']", "data.get('b')", "data.get('a', 1)", "2", "0", "1.5", "'t'", "-3"])
 arithmetic = st.recursive(atom, lambda e: st.tuples(e, st.sampled_from("+*%-/"), e).map(lambda t: f"({t[0]} {t[1]} {t[2]})"), max_leaves=5)
-formula = st.one_of(arithmetic, arithmetic.map(lambda e: f"round({e} * 1.2, 2)"), arithmetic.map(lambda e: f"[q * {e} for q in [1, {e}]]"))
+formula = st.one_of(arithmetic, arithmetic.map(lambda e: f"round({e} * 1.2, 2)"), arithmetic.map(lambda e: f"round({e}, 2)"), arithmetic.map(lambda e: f"[q * {e} for q in [1, {e}]]"))
 
 
 def _test(field: str, rest: str) -> str:
