@@ -248,6 +248,8 @@ class AtLeastOnce:
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.stop()
+        isolations, self._isolations = self._isolations, {}
+        await asyncio.gather(*(i.producer.stop() for i in isolations.values()))
         for task in list(self._retiring):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):

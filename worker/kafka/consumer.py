@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -70,9 +71,11 @@ class KafkaConsumer:
         client.subscribe(list(topics), listener=_Listener(client, listener))
         try:
             await client.start()
-        except (errors.KafkaConnectionError, errors.KafkaTimeoutError, OSError) as error:
+        except (errors.KafkaError, OSError) as error:
             await self.stop()
-            raise Unavailable(str(error)) from error
+            if isinstance(error, errors.KafkaError) and not error.retriable and not isinstance(error, errors.KafkaConnectionError | errors.KafkaTimeoutError):
+                raise
+            raise Unavailable(f"{type(error).__name__}: {error}") from error
 
     async def stop(self) -> None:
         """Leave the group; bounded, as the client may hang while brokers are away."""
@@ -81,9 +84,10 @@ class KafkaConsumer:
             return
         try:
             await asyncio.wait_for(client.stop(), _STOP_SECONDS)
-        except (TimeoutError, errors.KafkaError) as error:
+        except Exception as error:  # noqa: BLE001 - the client raises what it pleases when its start was cut short
             log.warning("consumer did not stop cleanly", error=repr(error))
-            await asyncio.wait_for(client._client.close(), _STOP_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(client._client.close(), _STOP_SECONDS)
 
     async def fetch(self, ready: Sequence[Partition], max_records: int, timeout: float) -> Mapping[Partition, list[Any]]:
         """Records of the ready partitions; with none ready all are asked for (the caller has paused them)."""
@@ -139,5 +143,5 @@ class KafkaConsumer:
             await self.client.commit({TopicPartition(*p): OffsetAndMetadata(o, "") for p, o in offsets.items()})
         except _EPOCH_OVER as error:
             raise EpochOver(str(error)) from error
-        except errors.KafkaError as error:
-            raise Unavailable(str(error)) from error
+        except (errors.KafkaError, OSError) as error:
+            raise Unavailable(f"{type(error).__name__}: {error}") from error

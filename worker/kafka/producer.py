@@ -174,5 +174,9 @@ async def start_producer(options: Mapping[str, Any]) -> KafkaProducer:
         await client.start()
     except (errors.KafkaError, OSError) as error:
         await KafkaProducer(client).stop()
-        raise Unavailable(str(error)) from error
+        raise Unavailable(f"{type(error).__name__}: {error}") from error
+    except asyncio.CancelledError:
+        client._closed = True
+        await client.client.close()
+        raise
     return KafkaProducer(client)

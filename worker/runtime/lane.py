@@ -24,14 +24,14 @@ log = structlog.get_logger(__name__)
 class Lane:
     """Everything that belongs to one assigned partition. A closed lane has no effect any more.
 
-    `position` is the next offset to take, `acked` the next to commit, `committed` what the group holds (-1: unknown).
+    `position` is the next offset to take, `acked` the next to commit, `committed` what the group holds (-1: unknown), `origin` where it began.
     `attempt` numbers deliveries: acknowledgements of an earlier attempt are late and count for nothing.
     """
 
     def __init__(self, partition: Partition, epoch: int, consumer: Consumer, limits: Limits, counters: Counters, backoff: Backoff) -> None:
         self.partition, self.epoch, self.consumer, self.limits, self.counters, self.backoff = partition, epoch, consumer, limits, counters, backoff
         self.phase = "opening"
-        self.position = self.acked = self.committed = -1
+        self.position = self.acked = self.committed = self.origin = -1
         self.queue: deque[tuple[float, list[Any], int]] = deque()
         self.pending: deque[Part] = deque()
         self.in_flight = self.in_flight_bytes = 0
@@ -55,9 +55,14 @@ class Lane:
         """Records may be fetched for it."""
         return self.phase == "running" and not self.reasons
 
+    @property
+    def owes(self) -> bool:
+        """Work of it is acknowledged and not committed."""
+        return self.acked > max(self.committed, self.origin)
+
     def opened(self, offset: int) -> None:
         """Start at `offset`."""
-        self.position = self.acked = offset
+        self.position = self.acked = self.origin = offset
         self.phase = "running"
         self.apply_pause()
 
@@ -149,6 +154,8 @@ class Lane:
         self.counters.processed.update(+part.outcomes)
         self.counters.timestamps_replaced += part.replaced
         now, half = time.time() * 1000, len(part.records) // 2
+        if part.records[0].timestamp < 0 or part.records[-1].timestamp < 0:
+            return  # a record without a timestamp has no age
         if half:
             self.counters.end_to_end.observe(max(0.0, now - part.records[0].timestamp) / 1000, half)
         self.counters.end_to_end.observe(max(0.0, now - part.records[-1].timestamp) / 1000, len(part.records) - half)

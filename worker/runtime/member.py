@@ -22,6 +22,7 @@ from worker.runtime.observation import Counters
 from worker.runtime.ports import Consumer, Partition
 
 log = structlog.get_logger(__name__)
+_DRAIN_SHARE = 0.8  # of the deadline; the rest is for the last commit
 
 
 class NoOffset(Exception):
@@ -90,13 +91,28 @@ class Member:
         for lane in lanes:
             lane.drain()
         tasks = [self.tasks[lane] for lane in lanes if lane in self.tasks and lane.phase == "draining"]
-        late = (await asyncio.wait(tasks, timeout=self.policy.drain_timeout))[1] if tasks else set()
-        await self.committer.commit(lanes)
+        try:
+            late = (await asyncio.wait(tasks, timeout=self.policy.drain_timeout * _DRAIN_SHARE))[1] if tasks else set()
+            await self.committer.commit(lanes)
+        finally:
+            for lane in lanes:
+                lane.close()
+            await asyncio.gather(*(self._close(lane) for lane in lanes))
+        owing = [lane for lane in lanes if lane.owes]
+        if late or owing:
+            log.warning("drain timed out, uncommitted work will be redelivered", lanes=len(late) or len(owing))
+        return not late and not owing
+
+    async def abandon(self) -> None:
+        """Close every lane that is left, without committing."""
+        lanes = list(self.lanes.values())
         for lane in lanes:
-            await self._close(lane)
-        if late:
-            log.warning("drain timed out, uncommitted work will be redelivered", lanes=len(late))
-        return not late
+            lane.close()
+        await asyncio.gather(*(self._close(lane) for lane in lanes))
+
+    def ended(self) -> Lane | None:
+        """A running lane whose task is gone, if there is one: nothing would ever move it again."""
+        return next((lane for lane, task in self.tasks.items() if task.done() and lane.phase in {"opening", "running"}), None)
 
     async def _close(self, lane: Lane) -> None:
         lane.close()

@@ -77,6 +77,8 @@ class Reader:
         self._counters.consumed_bytes[partition.topic] += size
 
     def _rewind(self) -> None:
+        if self.stopping:
+            return  # the client may be gone
         assigned = self._consumer.assignment()
         for partition, lane in self._lanes.items():
             if lane.phase == "running" and partition in assigned:

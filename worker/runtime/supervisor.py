@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from enum import IntEnum
+from typing import Any
 
 import structlog
 
@@ -15,10 +16,12 @@ from worker.runtime.member import Active, Member, NoOffset
 from worker.runtime.observation import Counters, MachineView, PartitionView
 from worker.runtime.ports import Consumer, Unavailable
 from worker.runtime.reader import Reader
+from worker.runtime.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 _FETCH_RECORDS = 1000
 _READER_SECONDS = 2.0
+_DRAIN_SHARE = 0.85  # of the deadline; the rest is for the clients' own ends
 _UNREADY_SECONDS = 30.0
 
 
@@ -45,6 +48,9 @@ class Supervisor:
         self._stopped = asyncio.Event()
         self.member = member(self)
         self._reader = Reader(consumer, self.member.lanes, counters, self.member.limits, _FETCH_RECORDS, self.member.lost)
+        self._watchdog = Watchdog(consumer, counters, self.member.lanes.values)
+        self._signals = 0
+        self._at_once = asyncio.Event()
         self._beat = time.monotonic()
 
     # --- what others see --------------------------------------------------------------------------------------------
@@ -70,7 +76,7 @@ class Supervisor:
         if opening := [lane for lane in lanes if lane.phase == "opening"]:
             return f"positioning {opening[0]}"
         now = time.monotonic()
-        stuck = [lane for lane in lanes if "retry" in lane.reasons and lane.pending and now - lane.pending[0].taken_at > _UNREADY_SECONDS]
+        stuck = [lane for lane in lanes if lane.pending and now - lane.pending[0].taken_at > _UNREADY_SECONDS]
         return f"no acknowledgement for {stuck[0]}" if stuck else None
 
     @property
@@ -86,12 +92,10 @@ class Supervisor:
     # --- life -------------------------------------------------------------------------------------------------------
     def stop(self, why: BaseException | str | None = None) -> None:
         """End: None drains (a second time stops at once), text is the breaker, NoOffset a configuration, anything else a bug."""
+        self._signals += why is None
         if self._ending is not None:
-            if why is None:
-                self._ending = Ending.DRAIN_TIMEOUT
-                self._stopped.set()
-                for lane in list(self.member.lanes.values()):
-                    lane.close()
+            if self._signals > 1:
+                self._at_once.set()
             return
         if why is None:
             self._ending = Ending.DONE
@@ -109,10 +113,14 @@ class Supervisor:
         pulse = asyncio.create_task(self._pulse(), name="pulse")
         reading: asyncio.Task[None] | None = None
         try:
-            if await self._connect():
-                self._phase = "running"
-                reading = asyncio.create_task(self._reader.run(), name="reader")
-                await self._tend(ready)
+            try:
+                if await self._connect():
+                    self._phase = "running"
+                    reading = asyncio.create_task(self._reader.run(), name="reader")
+                    await self._tend(ready, reading)
+            except Exception as error:
+                log.exception("the worker failed")
+                self.stop(error)
             return await self._finish(reading)
         finally:
             pulse.cancel()
@@ -120,8 +128,15 @@ class Supervisor:
     async def _connect(self) -> bool:
         backoff = self._backoff()
         while not self._stopped.is_set():
+            starting = asyncio.create_task(self._consumer.start(self._topics, self.member), name="start")
+            await self._first(starting, self._stopped)
+            if not starting.done():  # joining may take as long as another member drains
+                starting.cancel()
+                await asyncio.wait([starting], timeout=_READER_SECONDS)
+                return False
             try:
-                await self._consumer.start(self._topics, self.member)
+                if failure := _failure(starting):
+                    raise failure
                 return True
             except Unavailable as error:
                 wait = max(0.5, backoff.next())
@@ -129,32 +144,81 @@ class Supervisor:
                 await self._pause(wait)
         return False
 
-    async def _tend(self, ready: Callable[[], None]) -> None:
-        """The commit interval's turn: commits, and says once that it is ready."""
+    async def _tend(self, ready: Callable[[], None], reading: asyncio.Task[None]) -> None:
+        """The commit interval's turn: commits, sees that everybody is alive, and says once that it is ready."""
         said = False
         while not self._stopped.is_set():
             if not said and self.unready is None:
                 said = True
                 ready()
             await self._pause(self._commit_interval)
-            await self.member.committer.tick()
+            ticking = asyncio.create_task(self.member.committer.tick(), name="commit")
+            await self._first(ticking, self._stopped)
+            if not ticking.done():  # with the broker away; the drain commits again
+                await self._result_of(ticking)
+                return
+            if error := _failure(ticking):
+                raise error
             self.member.probe()
+            self._watchdog.tick()
+            if self._stopped.is_set():
+                return
+            if reading.done():
+                raise _failure(reading) or RuntimeError("the reader ended by itself")
+            if dead := self.member.ended():
+                raise RuntimeError(f"the task of lane {dead} ended by itself")
 
     async def _finish(self, reading: asyncio.Task[None] | None) -> Ending:
+        """Drain within the deadline and close; a second signal cuts both short."""
         if self._phase != "halted":
             self._phase = "draining"
         self._reader.stopping = True
-        if reading is not None:
-            await asyncio.wait([reading], timeout=_READER_SECONDS)
-        drained = True
+        started, patience = time.monotonic(), self.member.policy.drain_timeout
+        drained = False
         if self._ending != Ending.INTERNAL:
-            drained = await self.member.hand_over(list(self.member.lanes.values()))
-        await self._consumer.stop()
-        await self._delivery.stop()
+            draining = asyncio.create_task(self._drain(reading), name="drain")
+            await self._first(draining, self._at_once, patience * _DRAIN_SHARE)
+            drained = await self._result_of(draining) is True
+        closing = asyncio.create_task(self._close(reading), name="close")
+        await self._first(closing, self._at_once, max(1.0, started + patience - time.monotonic()))
+        await self._result_of(closing)
         self._phase = "stopped"
-        if self._ending == Ending.DONE and not drained:
+        if self._ending == Ending.DONE and (not drained or self._at_once.is_set()):
             return Ending.DRAIN_TIMEOUT
         return self._ending or Ending.DONE
+
+    async def _drain(self, reading: asyncio.Task[None] | None) -> bool:
+        if reading is not None:
+            await asyncio.wait([reading], timeout=_READER_SECONDS)
+        return await self.member.hand_over(list(self.member.lanes.values()))
+
+    async def _close(self, reading: asyncio.Task[None] | None) -> None:
+        await self.member.abandon()
+        for error in await asyncio.gather(self._consumer.stop(), self._delivery.stop(), return_exceptions=True):
+            if error is not None:  # the exit code stands
+                log.warning("did not stop cleanly", error=repr(error))
+        if reading is not None and not reading.done():
+            reading.cancel()
+
+    async def _result_of(self, task: asyncio.Task[Any]) -> Any:
+        """What a task of the end came to; None if it was cut short or failed, which is logged."""
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=0.2)
+            return None
+        if (error := _failure(task)) is not None:
+            log.error("the end failed", error=repr(error))
+            return None
+        return task.result()
+
+    @staticmethod
+    async def _first(task: asyncio.Task[Any], event: asyncio.Event, seconds: float | None = None) -> None:
+        """Wait for a task, but no longer than for an event."""
+        waiting = asyncio.create_task(event.wait())
+        try:
+            await asyncio.wait([task, waiting], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
 
     async def _pulse(self) -> None:
         while True:
@@ -166,3 +230,9 @@ class Supervisor:
             await asyncio.wait_for(self._stopped.wait(), seconds)
         except TimeoutError:
             return
+
+
+def _failure(task: asyncio.Task[Any]) -> Exception | None:
+    """What a finished task failed with; a cancellation that nobody asked for is a failure too."""
+    error = asyncio.CancelledError() if task.cancelled() else task.exception()
+    return error if error is None or isinstance(error, Exception) else RuntimeError(f"{task.get_name()} was cancelled: {error!r}")
