@@ -118,7 +118,15 @@ async def find_topics(config: WorkerConfig, backoff: Backoff, stopped: asyncio.E
     outputs = {config.dead_letter.topic, *(r.topic for r in config.output.routes.values())} | ({config.output.topic} if config.output.topic else set())
     while True:
         try:
-            facts = await topic_facts(connection(config), outputs | set(config.input.topics))
+            asking = asyncio.create_task(topic_facts(connection(config), outputs | set(config.input.topics)))
+            stopping = asyncio.create_task(stopped.wait())
+            await asyncio.wait([asking, stopping], return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if not asking.done():  # a broker that takes the connection and says nothing does not hold a signal
+                asking.cancel()
+                await asyncio.wait([asking], timeout=1)
+                return {}
+            facts = asking.result()
             break
         except Unavailable as error:
             wait = max(0.5, backoff.next())
@@ -159,30 +167,32 @@ def build(config: WorkerConfig, machine: Any, facts: Mapping[str, TopicFacts]) -
     return supervisors[0]
 
 
-def reload(loaded: LoadedConfig, supervisor: Supervisor, facts: Mapping[str, TopicFacts]) -> None:
-    """Replace the machine between slices; a bad one is refused with its findings, and the old one stays."""
+def reload(loaded: LoadedConfig, supervisor: Supervisor, facts: Mapping[str, TopicFacts]) -> str | None:
+    """Replace the machine between slices; a bad one is refused, the old one stays, and why is the answer."""
     try:
         machine = load_machine(loaded)
         config = _checked(loaded, machine)
         supervisor.active = make_active(config, machine, facts)
-    except (DocumentError, ConfigError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - trusted code is run by loading and raises what it pleases
         supervisor.counters.reloads["refused"] += 1
         log.error("reload refused, the old machine stays", error=str(error), digest=supervisor.machine.digest)
-        return
+        return f"the old machine stays: {error}"
     supervisor.counters.reloads["ok"] += 1
     supervisor.machine = machine_view(machine.definition)
     log.info("reloaded", machine=machine.definition.name, version=machine.definition.version, digest=machine.digest)
+    return None
 
 
 async def run_worker(loaded: LoadedConfig, on_ready: Callable[[dict[str, Any]], None]) -> int:
     """Run until a signal, the breaker or a defect ends it; the exit code. Raises ConfigError or DocumentError before it starts."""
     logs.setup(loaded.config.log.level, loaded.config.log.format)
-    machine = load_machine(loaded)
-    config = _checked(loaded, machine)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stopped.set)
+    loop.add_signal_handler(signal.SIGHUP, log.info, "SIGHUP: nothing is reloaded now")  # its default would end the process
+    machine = load_machine(loaded)
+    config = _checked(loaded, machine)
     backoff = Backoff(config.retry.delay, config.retry.backoff, config.retry.max_delay, config.retry.jitter)
     facts = await find_topics(config, backoff, stopped)
     if not facts:
@@ -211,14 +221,21 @@ async def run_worker(loaded: LoadedConfig, on_ready: Callable[[dict[str, Any]], 
             await server.stop()
 
 
-def _server(config: WorkerConfig, supervisor: Supervisor, again: Callable[[], None]) -> HttpServer | None:
+def _server(config: WorkerConfig, supervisor: Supervisor, again: Callable[[], str | None]) -> HttpServer | None:
     if not config.http.enabled:
         return None
     source, rates = registry(supervisor), Rates()
-    controls: dict[str, Callable[[], object]] = {"pause": partial(supervisor.member.pause, "operator"), "resume": partial(_resume, supervisor.member), "reload": again}
+    controls: dict[str, Callable[[], object]] = {
+        "pause": partial(supervisor.member.pause, "operator"), "resume": partial(_resume, supervisor.member), "reload": partial(_accepted, again)}
     return HttpServer(supervisor, config.http, status=lambda: status(supervisor, rates), exposition=lambda: exposition(source), controls=controls)
 
 
 def _resume(member: Member) -> None:
     member.resume("operator")
     member.resume("breaker")
+
+
+def _accepted(again: Callable[[], str | None]) -> None:
+    """A refused reload is the caller's answer too."""
+    if (why := again()) is not None:
+        raise ValueError(why)
