@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from fsm_core.casebook import parse_cases
+from fsm_core.checks.cases import case_findings
 from fsm_core.checks.graph import graph_findings
 from fsm_core.checks.guards import guard_findings
 from fsm_core.definition import Definition, Finding
@@ -31,9 +33,14 @@ def check(
     definition, findings = examine(document, functions, params)
     if functions is None and not document.trusted:
         findings = [replace(f, severity="info") if f.code == 111 else f for f in findings]
+    cases, more = parse_cases(document)
+    findings += more
     if definition is not None:
-        findings = sorted([*findings, *warnings_of(definition)], key=lambda f: (f.mark.line or 0, f.mark.column or 0))
-    return findings
+        findings += warnings_of(definition)
+        findings += [] if more else case_findings(definition, cases)
+    elif cases and not any(f.severity == "error" for f in findings):
+        findings.append(Finding(500, "info", "the tests were not run: they need the functions", cases[0].mark))
+    return sorted(findings, key=lambda f: (f.mark.line or 0, f.mark.column or 0))
 
 
 def warnings_of(definition: Definition) -> list[Finding]:

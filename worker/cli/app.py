@@ -27,6 +27,7 @@ class Verb:
 VERBS = {
     "run": Verb("worker.cli.run", "run"),
     "check": Verb("worker.cli.check", "check"),
+    "test": Verb("worker.cli.test", "test"),
     "stream": Verb("worker.cli.stream", "stream"),
     "demo": Verb("worker.cli.demo", "demo"),
     "broker": Verb("worker.cli.broker", "broker"),
