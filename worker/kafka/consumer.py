@@ -12,12 +12,14 @@ import structlog
 from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition, errors
 from aiokafka.abc import ConsumerRebalanceListener
 
+from worker.kafka.lenient import read_leniently
 from worker.kafka.offsets import committed_stable
 from worker.runtime.ports import EpochOver, OffsetOutOfRange, Partition, RebalanceListener, Unavailable
 
 log = structlog.get_logger(__name__)
 _EPOCH_OVER = (errors.CommitFailedError, errors.UnknownMemberIdError, errors.IllegalGenerationError, errors.IllegalStateError)
 _STOP_SECONDS = 3.0
+_LENIENT_SECONDS = 60.0
 
 
 def use_light_records() -> None:
@@ -57,6 +59,7 @@ class KafkaConsumer:
         self._options = dict(options)
         self._make: Callable[[], AIOKafkaConsumer] = lambda: AIOKafkaConsumer(**self._options)
         self._client: AIOKafkaConsumer | None = None
+        self._strict_again: asyncio.TimerHandle | None = None
 
     @property
     def client(self) -> AIOKafkaConsumer:
@@ -98,6 +101,16 @@ class KafkaConsumer:
             raise OffsetOutOfRange([Partition(*p) for p in error.args[0]]) from error
         except (errors.NoOffsetForPartitionError, errors.IllegalStateError):
             return {}  # not positioned by its lane yet, or revoked between choosing and asking
+        except UnicodeDecodeError:
+            log.warning("a record has a header name that is no UTF-8: reading slowly for a while", seconds=_LENIENT_SECONDS)
+            self._read_leniently()
+            raise  # the caller reads again from where it was
+
+    def _read_leniently(self) -> None:
+        if self._strict_again is not None:
+            self._strict_again.cancel()
+        read_leniently(True)
+        self._strict_again = asyncio.get_running_loop().call_later(_LENIENT_SECONDS, read_leniently, False)
 
     def assignment(self) -> Collection[Partition]:
         """What the group gave this member."""
