@@ -71,6 +71,7 @@ class KafkaProducer:
             raise sort_error(error) from error
         finally:
             self._sending -= 1
+        queued.add_done_callback(partial(_release, batch))
         if self._closed:
             raise Undelivered("the producer was closed meanwhile")
         waiting = self._client._message_accumulator._batches.get(target)
@@ -79,7 +80,6 @@ class KafkaProducer:
                 self._drop_queue(target)
             else:
                 waiting[-1].failure = partial(self._fail, target, waiting[-1].failure)
-        queued.add_done_callback(partial(_release, batch))
         return queued
 
     def _fail(self, target: TopicPartition, failure: Callable[[BaseException], None], exception: BaseException) -> None:
@@ -122,8 +122,12 @@ class KafkaProducer:
             batch.failure(errors.ProducerClosed())
 
 
-def _release(batch: Any, _future: Any) -> None:
-    """Let go of a finished batch's bytes: the client keeps it in a cycle that only the garbage collector ends."""
+def _release(batch: Any, future: Any) -> None:
+    """Let go of a finished batch's bytes: the client keeps it in a cycle that only the garbage collector ends.
+
+    Its error is looked at here too: nobody may be left to ask when a worker ends with brokers away.
+    """
+    _error_of(future)
     batch._buffer = b""
 
 
