@@ -51,6 +51,7 @@ class Counters:
     stalls: Counter[str] = field(default_factory=Counter)                     # topic
     states: Counter[str] = field(default_factory=Counter)                     # state -> records that entered it
     arcs: Counter[tuple[str, str]] = field(default_factory=Counter)           # (from, to) -> records
+    failures: Counter[str] = field(default_factory=Counter)                   # state -> records that failed in it
     timestamps_replaced: int = 0
     produce_retries: int = 0
     producer_recreated: int = 0
