@@ -96,7 +96,8 @@ def machine_view(definition: Definition) -> MachineView:
     graph = {
         "states": [{"name": s.name, "is_start": s.is_start, "is_end": s.is_end, "outcome": s.outcome} for s in definition.states.values()],
         "arcs": [{"from": a.source, "to": a.target, "label": "else" if a.is_else else a.condition.source if a.condition else ""}
-                 for a in definition.arcs],
+                 for a in definition.arcs]
+                + [{"from": s.name, "to": s.on_error, "label": "on error"} for s in definition.states.values() if s.on_error],
     }
     return MachineView(definition.name, definition.version, definition.digest, time.time(), graph)
 

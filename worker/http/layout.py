@@ -12,9 +12,9 @@ from typing import Any
 
 from worker.http.layers import Pair, closing_arcs, layers, neighbours, untangle
 
-STATE_WIDE, STATE_HIGH, LOOP_HIGH = 168, 62, 36
+STATE_WIDE, STATE_HIGH, LOOP_HIGH = 168, 60, 36
 LABEL_WIDE, LABEL_HIGH, COUNT_HIGH, PASS_HIGH = 124, 36, 20, 8
-SPACE, PAD, PORT = 14, 12, 11
+SPACE, PAD, PORT = 10, 12, 11
 NARROW_GAP, WIDE_GAP = 26, 90
 ROUNDS = 24
 
@@ -91,19 +91,24 @@ def _slots(names: Sequence[str], pairs: Sequence[Pair], back: set[Pair], labels:
 def _middles(slots: Slots) -> list[float]:
     """The middle of each slot: near its neighbours' middles, clear of the slots above and below."""
     before, after = neighbours(slots.links)
+    left = {slot: [(other, 1 / len(after[other])) for other in near] for slot, near in before.items()}
+    right = {slot: [(other, 1 / len(before[other])) for other in near] for slot, near in after.items()}
     middles = [0.0] * len(slots.heights)
     for column in slots.columns:
         _settle(column, slots.heights, [0.0] * len(column), middles)
     for turn in range(ROUNDS):
-        sides = (before, after) if turn >= ROUNDS // 2 else ((before,), (after,))[turn % 2]
+        sides = (left, right) if turn >= ROUNDS // 2 else ((left,), (right,))[turn % 2]
         for column in slots.columns if turn % 2 == 0 else slots.columns[::-1]:
-            wishes = []
-            for slot in column:
-                near = [middles[other] for side in sides for other in side.get(slot, ())]
-                wishes.append(sum(near) / len(near) if near else middles[slot])
+            wishes = [_wish(middles, slot, [pull for side in sides for pull in side.get(slot, ())]) for slot in column]
             _settle(column, slots.heights, wishes, middles)
     top = min((middles[i] - h / 2 for i, h in enumerate(slots.heights)), default=0) - PAD
     return [middle - top for middle in middles]
+
+
+def _wish(middles: Sequence[float], slot: int, near: Sequence[tuple[int, float]]) -> float:
+    """Where a slot's neighbours pull it: one that has no other links on that side pulls most, so that fans stay straight."""
+    total = sum(weight for _, weight in near)
+    return sum(middles[other] * weight for other, weight in near) / total if total else middles[slot]
 
 
 def _settle(column: Sequence[int], heights: Sequence[float], wishes: Sequence[float], middles: list[float]) -> None:

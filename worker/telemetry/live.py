@@ -34,6 +34,7 @@ class Live:
         self._totals, self._states, self._failures = Rates[str](), Rates[str](), Rates[str]()
         self._arcs = Rates[tuple[str, str]]()
         self._history: deque[dict[str, float]] = deque()
+        self._begun = False
 
     def tick(self) -> dict[str, Any]:
         """Take a sample, and say what changes every second: rates are per second, over ten seconds."""
@@ -59,11 +60,15 @@ class Live:
             "history": list(self._history),
         }
 
-    def _remember(self, now: float, wall: float) -> dict[str, float]:
+    def _remember(self, now: float, wall: float) -> dict[str, float] | None:
+        """The sample of this second; None at first, when there is no rate yet."""
         history = self._history
         if history and 0 <= wall - history[-1]["t"] < SPACING_S:
             return history[-1]
         rates = self._totals.sample(totals_of(self._view.counters), now)
+        if not self._begun:
+            self._begun = True
+            return None
         lag = sum(max(0, lane.lag) for lane in self._view.partitions())
         history.append({"t": round(wall, 1), **rates, "lag": lag})
         while history[0]["t"] < wall - HISTORY_S:

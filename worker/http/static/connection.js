@@ -26,7 +26,7 @@ function news(s) {
 
 function more(page) {
   notices(page);
-  remember([page.sample]);
+  if (page.sample) remember([page.sample]);
   if (status) flow(status, page);
 }
 

@@ -3,10 +3,21 @@
 const $ = id => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
 const NUMBER = new Intl.NumberFormat("en", {maximumFractionDigits: 0});
-const SMALL = new Intl.NumberFormat("en", {maximumSignificantDigits: 2});
+const SMALL = new Intl.NumberFormat("en", {maximumFractionDigits: 1});
 const known = value => typeof value === "number" && value >= 0;
 const count = value => known(value) ? NUMBER.format(value) : "–";
-const rate = value => !known(value) ? "–" : (value < 10 ? SMALL : NUMBER).format(value) + "/s";
+
+function rate(value) {
+  if (!known(value)) return "–";
+  if (value > 0 && value < 0.1) return "<0.1/s";
+  return (value < 10 ? SMALL : NUMBER).format(value) + "/s";
+}
+
+// The middle goes: what tells names and conditions apart is as often at their end. The whole text is the title.
+function short(text, most) {
+  const letters = [...text];
+  return letters.length <= most ? text : letters.slice(0, most >> 1).join("") + "…" + letters.slice(1 - (most >> 1)).join("");
+}
 
 function duration(s) {
   if (!known(s)) return "–";

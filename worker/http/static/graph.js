@@ -16,6 +16,8 @@ function build(answer) {
   $("graph").replaceChildren(plane);
   drawing = {digest: answer.digest, nodes, arcs, plane, width: layout.width, height: layout.height};
   fit();
+  const first = graph.states.find(state => state.is_start);
+  if (first) $("graph").scrollTop = layout.states[first.name][1] - $("graph").clientHeight / 2;
 }
 
 function tips() {
@@ -36,7 +38,7 @@ function placed(made, [x, y, width, height], plane) {
 
 function wire(arc, failing, wires, plane) {
   const path = draw("path", {d: arc.path, class: "line"}), label = make("div", "label"), when = arc.labels.join(" | ");
-  if (when) label.append(make("span", "", when));
+  if (when) label.append(make("span", "", short(when, 19)));
   label.append(make("span"));
   wires.append(path);
   placed(label, arc.box, plane);
@@ -45,7 +47,7 @@ function wire(arc, failing, wires, plane) {
 
 function node(state, box, outcome, plane) {
   const made = placed(make("div", "node"), box, plane);
-  made.append(make("b", "", state.name), make("span", "quiet"), make("span", "bad"));
+  made.append(make("b", "", short(state.name, 20)), make("span", "quiet"), make("span", "bad"));
   return {name: state.name, kind: `node ${outcome}${state.is_start ? " start" : ""}`, outcome, box: made};
 }
 
@@ -63,8 +65,6 @@ function flow(s, more) {
   const rates = new Map(more.arcs.map(a => [a.from + "\0" + a.to, a.rate])), counts = new Map(s.arcs.map(a => [a.from + "\0" + a.to, a.count]));
   for (const arc of drawing.arcs) arcNumbers(arc, counts.get(arc.key) || 0, rates.get(arc.key) || 0);
   for (const each of drawing.nodes) nodeNumbers(each, s.states[each.name] || 0, more.states[each.name] || 0, more.failures[each.name]);
-  const failed = drawing.nodes.reduce((sum, each) => sum + each.failed, 0);
-  write($("legend"), "records, and records a second" + (failed ? `; ${count(failed)} failed` : ""));
   if ($("numbers").open) flows();
 }
 

@@ -1,7 +1,7 @@
 // The header, the notices and the rates with their last minutes.
 const STATES = {running: "good", starting: "warn", paused: "warn", draining: "warn", halted: "bad", stopped: "bad"};
 const TILES = {consumed: "consumed", produced: "produced", dead_lettered: "dead-lettered", dropped: "dropped", retried: "retried", lag: "lag"};
-const MINUTES = 300; // seconds that a sparkline shows
+const SHORTEST = 60, LONGEST = 300; // seconds that a sparkline shows
 let samples = [];
 
 function header(s) {
@@ -26,7 +26,7 @@ function notices(more) {
 // A worker that was started again remembers nothing: what this page saw before stays.
 function remember(history) {
   if (history.length) samples = [...samples.filter(each => each.t < history[0].t), ...history];
-  while (samples.length && samples[0].t < samples[samples.length - 1].t - MINUTES) samples.shift();
+  while (samples.length && samples[0].t < samples[samples.length - 1].t - LONGEST) samples.shift();
 }
 
 function tiles(s) {
@@ -43,18 +43,19 @@ function tiles(s) {
 }
 
 function tile(name, title) {
-  const made = make("div", "tile"), box = draw("svg", {class: "spark", viewBox: `0 0 ${MINUTES} 34`, preserveAspectRatio: "none", "aria-hidden": "true"});
+  const made = make("div", "tile"), box = draw("svg", {class: "spark", viewBox: "0 0 300 34", preserveAspectRatio: "none", "aria-hidden": "true"});
   made.dataset.name = name;
-  box.append(draw("path", {class: "under"}), draw("path", {class: "floor", d: `M0 33.5 H${MINUTES}`}), draw("path", {class: "now"}));
+  box.append(draw("path", {class: "under"}), draw("path", {class: "floor", d: "M0 33.5 H300"}), draw("path", {class: "now"}));
   made.append(make("span", "quiet", title), make("b"), box, make("small"));
   return made;
 }
 
 function spark(box, values, peak) {
   const last = samples.length ? samples[samples.length - 1].t : 0, height = peak > 0 ? 30 / peak : 0;
+  const span = samples.length ? Math.max(SHORTEST, last - samples[0].t) : SHORTEST;
   let line = "", under = "", before = null;
   samples.forEach((sample, i) => {
-    const x = (MINUTES - (last - sample.t)).toFixed(1), y = (33 - values[i] * height).toFixed(1);
+    const x = (300 * (1 - (last - sample.t) / span)).toFixed(1), y = (33 - values[i] * height).toFixed(1);
     const gap = before === null || sample.t - before > 5;
     if (gap && before !== null) under += ` V33 Z`;
     line += (gap ? " M" : " L") + x + " " + y;

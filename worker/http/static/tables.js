@@ -16,6 +16,7 @@ function partitions(s) {
 function startPartition(item) {
   const made = row(item.key, ["n", "n", "", "", "n", "n", "n"]), bar = make("span", "bar");
   bar.append(make("i"));
+  made.firstElementChild.replaceChildren(make("span", "topic", item.topic), ":" + item.partition);
   made.children[3].append(bar, make("span"));
   return made;
 }
