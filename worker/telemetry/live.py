@@ -27,10 +27,10 @@ class InFlightLimits:
 class Live:
     """Sampled once a second by the events' ticker."""
 
-    def __init__(self, view: WorkerView, limits: InFlightLimits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, view: WorkerView, limits: InFlightLimits, clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
         self._view = view
         self._limits = limits
-        self._clock = clock
+        self._clock, self._wall = clock, wall
         self._totals, self._states, self._failures = Rates[str](), Rates[str](), Rates[str]()
         self._arcs = Rates[tuple[str, str]]()
         self._history: deque[dict[str, float]] = deque()
@@ -49,7 +49,7 @@ class Live:
             "states": states,
             "arcs": [{"from": source, "to": target, "rate": rate} for (source, target), rate in arcs.items()],
             "failures": {name: {"count": counters.failures[name], "rate": rate} for name, rate in failures.items()},
-            "sample": self._remember(now, time.time()),
+            "sample": self._remember(now, self._wall()),
         }
 
     def background(self) -> dict[str, Any]:
