@@ -39,7 +39,7 @@ function inFlight(cell, p) {
   const [bar, text] = cell.children;
   const share = limits ? Math.min(1, Math.max(p.in_flight / limits.records, p.in_flight_bytes / limits.bytes)) : 0;
   mark(bar, "bar" + (share >= 1 ? " full" : limits && share > limits.resume_ratio ? " high" : ""));
-  bar.firstElementChild.style.width = share * 100 + "%";
+  bar.firstElementChild.style.width = (share * 100).toFixed(1) + "%";
   write(text, p.in_flight ? `${count(p.in_flight)} · ${size(p.in_flight_bytes)} · ${(share * 100).toFixed(0)} %` : "0");
   if (limits) cell.title = `a partition pauses at ${count(limits.records)} records or ${size(limits.bytes)}`;
 }
