@@ -51,7 +51,7 @@ class Watched:
 MakePage = Callable[..., Watched]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop would stand in the way of other tiers' own
 def chromium() -> Iterator[Any]:
     """The browser; FSM_CHROMIUM names its program where it has another name."""
     program = os.environ.get("FSM_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)

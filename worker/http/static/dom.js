@@ -4,6 +4,7 @@ const $ = id => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
 const NUMBER = new Intl.NumberFormat("en", {maximumFractionDigits: 0});
 const SMALL = new Intl.NumberFormat("en", {maximumFractionDigits: 1});
+const own = (object, key) => Object.hasOwn(object, key) ? object[key] : undefined;
 const known = value => typeof value === "number" && value >= 0;
 const count = value => known(value) ? NUMBER.format(value) : "–";
 
@@ -14,14 +15,21 @@ function rate(value) {
 }
 
 // The middle goes: what tells names and conditions apart is as often at their end. The whole text is the title.
-function short(text, most) {
+const PEN = document.createElement("canvas").getContext("2d");
+function fitted(text, width, font) {
+  PEN.font = font + " " + getComputedStyle(document.body).fontFamily;
   const letters = [...text];
-  return letters.length <= most ? text : letters.slice(0, most >> 1).join("") + "…" + letters.slice(1 - (most >> 1)).join("");
+  let fits = text, most = Math.min(letters.length, 200);
+  while (most > 3 && PEN.measureText(fits).width > width) {
+    most--;
+    fits = letters.slice(0, most >> 1).join("") + "…" + letters.slice((most >> 1) - most).join("");
+  }
+  return fits;
 }
 
 function duration(s) {
   if (!known(s)) return "–";
-  if (s < 10) return s.toFixed(1) + " s";
+  if (s < 10) return (Number.isInteger(s) ? s : s.toFixed(1)) + " s";
   const days = Math.floor(s / 86400), hours = Math.floor(s / 3600) % 24, minutes = Math.floor(s / 60) % 60;
   if (days) return `${days} d ${hours} h`;
   if (hours) return `${hours} h ${minutes} min`;

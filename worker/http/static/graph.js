@@ -38,7 +38,7 @@ function placed(made, [x, y, width, height], plane) {
 
 function wire(arc, failing, wires, plane) {
   const path = draw("path", {d: arc.path, class: "line"}), label = make("div", "label"), when = arc.labels.join(" | ");
-  if (when) label.append(make("span", "", short(when, 19)));
+  if (when) label.append(make("span", "", fitted(when, arc.box[2] - 10, "11.5px")));
   label.append(make("span"));
   wires.append(path);
   placed(label, arc.box, plane);
@@ -47,7 +47,7 @@ function wire(arc, failing, wires, plane) {
 
 function node(state, box, outcome, plane) {
   const made = placed(make("div", "node"), box, plane);
-  made.append(make("b", "", short(state.name, 20)), make("span", "quiet"), make("span", "bad"));
+  made.append(make("b", "", fitted(state.name, box[2] - 20, "600 14px")), make("span", "quiet"), make("span", "bad"));
   return {name: state.name, kind: `node ${outcome}${state.is_start ? " start" : ""}`, outcome, box: made};
 }
 
@@ -56,7 +56,8 @@ function fit() {
   if (!drawing) return;
   const scale = Math.min(1, Math.max(0.75, $("graph").clientWidth / drawing.width));
   drawing.plane.style.transform = `scale(${scale})`;
-  drawing.plane.style.marginRight = drawing.width * (scale - 1) + "px";
+  drawing.plane.style.marginLeft = scale < 1 ? "0" : "auto";
+  drawing.plane.style.marginRight = scale < 1 ? drawing.width * (scale - 1) + "px" : "auto";
   drawing.plane.style.marginBottom = drawing.height * (scale - 1) + "px";
 }
 
@@ -64,7 +65,7 @@ function flow(s, more) {
   if (!drawing || drawing.digest !== s.machine.digest) return;
   const rates = new Map(more.arcs.map(a => [a.from + "\0" + a.to, a.rate])), counts = new Map(s.arcs.map(a => [a.from + "\0" + a.to, a.count]));
   for (const arc of drawing.arcs) arcNumbers(arc, counts.get(arc.key) || 0, rates.get(arc.key) || 0);
-  for (const each of drawing.nodes) nodeNumbers(each, s.states[each.name] || 0, more.states[each.name] || 0, more.failures[each.name]);
+  for (const each of drawing.nodes) nodeNumbers(each, own(s.states, each.name) || 0, own(more.states, each.name) || 0, own(more.failures, each.name));
   if ($("numbers").open) flows();
 }
 

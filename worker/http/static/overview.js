@@ -8,7 +8,7 @@ function header(s) {
   write($("name"), s.name);
   document.title = `${s.name} · ${s.state}`;
   write($("state"), s.state);
-  mark($("state"), "badge " + (STATES[s.state] || "quiet"));
+  mark($("state"), "badge " + (own(STATES, s.state) || "quiet"));
   write($("guarantee"), s.guarantee.replaceAll("_", " "));
   write($("machine"), `${s.machine.name} ${s.machine.version}`);
   $("machine").title = "digest " + s.machine.digest;
@@ -34,7 +34,7 @@ function tiles(s) {
   const lag = s.partitions.reduce((sum, p) => sum + Math.max(0, p.lag), 0);
   for (const each of $("tiles").children) {
     const name = each.dataset.name, isLag = name === "lag", values = samples.map(sample => sample[name]);
-    const peak = Math.max(0, ...values);
+    const peak = Math.max(isLag ? lag : s.rates[name], ...values);
     mark(each, "tile" + (name === "dead_lettered" && peak > 0 ? " failing" : ""));
     write(each.children[1], isLag ? count(lag) : rate(s.rates[name]));
     spark(each.children[2], values, peak);
