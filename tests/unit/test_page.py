@@ -16,7 +16,7 @@ import pytest
 from fsm_core import load
 from tests.unit.fake_view import GRAPH, FakeView, busy_view
 from worker.http import events
-from worker.http.layout import lay_out
+from worker.http.layout import ARROW, lay_out
 from worker.http.page import SCRIPTS, load_page
 from worker.http.server import HttpServer
 from worker.telemetry.live import InFlightLimits, Live
@@ -80,7 +80,7 @@ def test_the_start_is_left_and_returning_arcs_are_told() -> None:
     assert min(states, key=lambda name: states[name][0]) == "intake"
     assert [(a["from"], a["to"]) for a in drawn["arcs"] if a["back"]] == [("review", "scored")]
     back = next(a for a in drawn["arcs"] if a["back"])
-    assert re.search(rf" {states['scored'][0] + states['scored'][2]:g} [\d.]+$", back["path"])
+    assert re.search(rf" {states['scored'][0] + states['scored'][2] + ARROW:g} [\d.]+$", back["path"])
 
 
 @pytest.mark.parametrize(("shape", "wide", "high"), [("fan", 1200, 2200), ("chain", 10500, 200)])

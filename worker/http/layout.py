@@ -15,7 +15,9 @@ from worker.http.layers import Pair, closing_arcs, layers, neighbours, untangle
 STATE_WIDE, STATE_HIGH, LOOP_HIGH = 168, 60, 36
 LABEL_WIDE, LABEL_HIGH, COUNT_HIGH, PASS_HIGH = 124, 36, 20, 8
 SPACE, PAD, PORT = 10, 12, 11
-NARROW_GAP, WIDE_GAP = 26, 90
+NARROW_GAP, WIDE_GAP = 28, 90
+ARROW = 6
+"""A path ends so far before its state: the arrow takes the rest."""
 ROUNDS = 24
 
 
@@ -178,7 +180,10 @@ def _arc(pair: Pair, labels: Sequence[str], back: bool, slots: Slots, middles: S
         for i, slot in enumerate(way[1:-1], column + 1):
             points += [(xs[i], middles[slot]), (xs[i] + _wide(i), middles[slot])]
         points.append((xs[column + len(way) - 1], ports[pair, "left"]))
-        path = _path(points[::-1] if back else points)
+        if back:
+            points.reverse()
+        points[-1] = points[-1][0] + (ARROW if back else -ARROW), points[-1][1]
+        path = _path(points)
         label = slots.label[pair]
         at = column + way.index(label)
         box = [xs[at], round(middles[label] - slots.heights[label] / 2), LABEL_WIDE, round(slots.heights[label])]
@@ -197,4 +202,4 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
 def _loop(box: Sequence[float]) -> tuple[str, list[float]]:
     """A loop on the state's upper edge, its label beside it."""
     x, y = box[0] + 26, box[1]
-    return f"M{x - 9:g} {y:g} C{x - 22:g} {y - 32:g} {x + 22:g} {y - 32:g} {x + 9:g} {y:g}", [x + 20, y - LOOP_HIGH, LABEL_WIDE - 4, LABEL_HIGH - 4]
+    return f"M{x - 9:g} {y:g} C{x - 22:g} {y - 32:g} {x + 22:g} {y - 32:g} {x + 9:g} {y - ARROW:g}", [x + 20, y - LOOP_HIGH, LABEL_WIDE - 4, LABEL_HIGH - 4]

@@ -23,8 +23,8 @@ function build(answer) {
 function tips() {
   const defs = draw("defs", {});
   for (const kind of ["", "hot", "failing"]) {
-    const marker = draw("marker", {id: "tip" + kind, viewBox: "0 0 8 8", refX: 7.5, refY: 4, markerWidth: 9, markerHeight: 9, orient: "auto", markerUnits: "userSpaceOnUse"});
-    marker.append(draw("path", {d: "M0 0 L8 4 L0 8 z", class: "tip " + kind}));
+    const marker = draw("marker", {id: "tip" + kind, viewBox: "0 0 7 8", refX: 0.5, refY: 4, markerWidth: 7, markerHeight: 8, orient: "auto", markerUnits: "userSpaceOnUse"});
+    marker.append(draw("path", {d: "M0 0 L7 4 L0 8 z", class: "tip " + kind}));
     defs.append(marker);
   }
   return defs;
