@@ -13,6 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.unit.fake_view import FakeView, busy_view, lane
+from worker.runtime.backpressure import Limits
 from worker.telemetry.document import render
 from worker.telemetry.metrics import HISTOGRAMS, READERS, exposition, registry
 from worker.telemetry.snapshot import Rates, status
@@ -96,6 +97,12 @@ def test_unknown_offsets_are_absent() -> None:
     found = scrape(FakeView(lanes=[lane(0, committed=-1, lag=-1, lag_seconds=-1.0)]))
     for name in ("committed_offset", "consumer_lag_records", "consumer_lag_seconds"):
         assert PREFIX + name not in found
+
+
+def test_the_limits_are_beside_what_they_limit() -> None:
+    """What is in flight can be shown against the configured bounds."""
+    found = scrape(FakeView(limits=Limits(7, 8, 0.5, 9)))
+    assert [found[f"{PREFIX}in_flight_{name}"][()] for name in ("limit_records", "limit_bytes", "total_limit_bytes")] == [7, 8, 9]
 
 
 def test_histograms_are_cumulative() -> None:
