@@ -47,6 +47,23 @@ class Stack:
         return json.loads(subprocess.run(["docker", "inspect", found], capture_output=True, text=True, timeout=60, check=True).stdout)[0]
 
 
+class Prometheus:
+    """The stack's."""
+
+    def __init__(self, up: Stack) -> None:
+        self._api = f"{up.address('prometheus', 9090)}/api/v1"
+
+    def value(self, expr: str) -> float:
+        """The sum of an expression's series now; 0 without any, and while nobody answers."""
+        status, text = get(f"{self._api}/query?{urllib.parse.urlencode({'query': expr})}")
+        return sum(float(each["value"][1]) for each in json.loads(text)["data"]["result"]) if status == 200 else 0.0
+
+    def evaluated(self) -> list[dict[str, Any]]:
+        """Every rule; none until each was evaluated."""
+        found = [rule for group in json.loads(get(f"{self._api}/rules")[1])["data"]["groups"] for rule in group["rules"]]
+        return [] if any(rule["health"] == "unknown" for rule in found) else found
+
+
 def get(url: str) -> tuple[int, str]:
     """Status and text; 0 while nobody answers."""
     try:
@@ -101,23 +118,23 @@ def test_orders_flow_through_the_stack(up: Stack) -> None:
 
 def test_prometheus_sees_the_workers_and_evaluates_the_rules(up: Stack) -> None:
     """It finds the worker by the service's name, scrapes it, and no rule has an error; no alert is firing."""
-    prometheus = f"{up.address('prometheus', 9090)}/api/v1"
-
-    def value(expr: str) -> float:
-        status, text = get(f"{prometheus}/query?{urllib.parse.urlencode({'query': expr})}")
-        return sum(float(each["value"][1]) for each in json.loads(text)["data"]["result"]) if status == 200 else 0.0
-
-    await_true("the worker is scraped", lambda: value('up{job="fsm-worker"}') == 1, 60, 0.5)
-    await_true("a rate of outputs", lambda: value('sum(rate(fsm_worker_records_processed_total{outcome="output"}[20s]))') > 0, 60, 0.5)
-    await_true("a recording", lambda: value("count(topic:fsm_worker_consumer_lag_records:sum)") == 1, 60, 0.5)
-
-    def evaluated() -> list[dict[str, Any]]:
-        found = [rule for group in json.loads(get(f"{prometheus}/rules")[1])["data"]["groups"] for rule in group["rules"]]
-        return [] if any(rule["health"] == "unknown" for rule in found) else found
-
-    rules = await_true("every rule evaluated", evaluated, 60, 0.5)
+    prometheus = Prometheus(up)
+    await_true("the worker is scraped", lambda: prometheus.value('up{job="fsm-worker"}') == 1, 60, 0.5)
+    await_true("a rate of outputs", lambda: prometheus.value('sum(rate(fsm_worker_records_processed_total{outcome="output"}[20s]))') > 0, 60, 0.5)
+    await_true("a recording", lambda: prometheus.value("count(topic:fsm_worker_consumer_lag_records:sum)") == 1, 60, 0.5)
+    rules = await_true("every rule evaluated", prometheus.evaluated, 60, 0.5)
     assert {rule["health"] for rule in rules} == {"ok"}, [rule.get("lastError") for rule in rules]
     assert [rule["name"] for rule in rules if rule.get("state") == "firing"] == []
+
+
+def test_two_workers_share_the_partitions(up: Stack) -> None:
+    """`--scale worker=2`: Prometheus finds both, and each partition has one owner."""
+    prometheus = Prometheus(up)
+    up.run("up", "--detach", "--no-build", "--no-recreate", "--scale", "worker=2", "worker")
+    await_true("both own partitions", lambda: prometheus.value("count(sum by (instance) (fsm_worker_partitions_assigned) > 0)") == 2, 90, 0.5)
+    await_true("three in all", lambda: prometheus.value("sum(fsm_worker_partitions_assigned)") == 3, 60, 0.5)
+    up.run("up", "--detach", "--no-build", "--no-recreate", "--scale", "worker=1", "worker")
+    await_true("one owns them all", lambda: prometheus.value("max(fsm_worker_partitions_assigned)") == 3, 60, 0.5)
 
 
 @pytest.mark.parametrize("service", ["worker", "feeder"])
