@@ -1,7 +1,8 @@
-"""What the container tests share: an engine that answers, our image built by it, and the compose file as a document."""
+"""What these tests need of the machine: a Prometheus, an engine that answers and our image built by it; and the compose file as a document."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -31,3 +32,13 @@ def image(compose: dict[str, Any]) -> str:
     tag: str = compose["worker"]["image"]
     DockerImage(path=ROOT, tag=tag, clean_up=False).build()
     return tag
+
+
+@pytest.fixture(scope="session")
+def binary() -> str:
+    """The Prometheus on PATH."""
+    found = shutil.which("prometheus")
+    if found is None:
+        cannot_run("no prometheus on PATH (Debian: apt install prometheus): no panel can be asked for its answer")
+    assert found is not None
+    return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import shutil
 import subprocess
 import time
 import urllib.error
@@ -19,7 +18,6 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tests.chaos.rig import await_true
-from tests.conftest import cannot_run
 from worker.embedded.ports import free_port
 
 OPS = Path(__file__).parents[2] / "ops"
@@ -77,12 +75,8 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(folder: Path, targets: Sequence[str]) -> Iterator[Prometheus]:
-    """The binary on PATH with our rules file, scraping `targets` as the stack's job; gone afterwards."""
-    binary = shutil.which("prometheus")
-    if binary is None:
-        cannot_run("no prometheus on PATH (Debian: apt install prometheus): no panel can be asked for its answer")
-    assert binary is not None
+def prometheus(binary: str, folder: Path, targets: Sequence[str]) -> Iterator[Prometheus]:
+    """A Prometheus with our rules file, scraping `targets` as the stack's job; gone afterwards."""
     committed = YAML(typ="safe").load((OPS / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
     (job,) = committed["scrape_configs"]
     config = {

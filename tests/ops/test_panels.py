@@ -83,13 +83,14 @@ def lanes_that_move(asked: Prometheus, first: Worker, second: Worker) -> None:
     with workers(second):
         second.ready()
         await_true("both own partitions", lambda: asked.value("count(fsm_worker_partitions_assigned > 0)") == 2, 30)
+        await_true("both read", lambda: asked.value(f"count(sum by (instance) (rate(fsm_worker_records_consumed_total[{RATE_INTERVAL}])) > 0)") == 2, 30)
         assert second.terminate() == 0, second.log()
     await_true("one owns them all", lambda: len(first.status()["partitions"]) == PARTITIONS, 30)
     await_true("they move on", lambda: asked.value(f"sum(rate(fsm_worker_records_consumed_total[{RATE_INTERVAL}]))") > 0, 30)
 
 
 @pytest.fixture(scope="module")
-def weather(kafka: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+def weather(binary: str, kafka: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """A Prometheus that has seen all of it."""
     folder = tmp_path_factory.mktemp("weather")
     topics = Topics(*(create_topic(kafka.bootstrap, PARTITIONS, name=f"weather.{role}") for role in ("in", "out", "dlq")))
@@ -100,7 +101,7 @@ def weather(kafka: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
     document = json.loads(file.read_text(encoding="utf-8"))
     file.write_text(json.dumps(document | {"machine": MACHINE}), encoding="utf-8")
     first, second = Worker(file, "first"), Worker(file, "second")
-    with prometheus(folder, [f"127.0.0.1:{w.port}" for w in (first, second)]) as asked, workers(first):
+    with prometheus(binary, folder, [f"127.0.0.1:{w.port}" for w in (first, second)]) as asked, workers(first):
         first.ready()
         with Feed(kafka.bootstrap, topics.input, PARTITIONS, rate=600):
             every_fate(asked, kafka.bootstrap, topics.input)
