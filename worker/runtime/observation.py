@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from worker.runtime.backpressure import Limits
+
 
 class Histogram:
     """Counts by upper bound (the last slot is +Inf), and their sum."""
@@ -112,6 +114,8 @@ class WorkerView(Protocol):
     def unready(self) -> str | None: ...
     @property
     def breaker(self) -> str: ...  # closed | half_open | open
+    @property
+    def limits(self) -> Limits: ...  # backpressure, as configured
     @property
     def machine(self) -> MachineView: ...
     def partitions(self) -> list[PartitionView]: ...
