@@ -12,8 +12,9 @@ from typing import Literal
 
 from fsm_core.engine.fusing import RECORD
 
-Verdict = Literal["safe", "number", "unknown"]
-"""safe: cannot hold one. number: is a number that has to be looked at. unknown: may hold one anywhere in it."""
+Verdict = Literal["safe", "number", "scalar", "unknown"]
+"""safe: cannot hold one. number: is a number that has to be looked at. scalar: may be one itself, but holds none if it
+is no float. unknown: may hold one anywhere in it."""
 
 _SAFE_CALLS = frozenset(["all", "any", "bool", "isinstance", "len", "str", "text", "to_int"])
 _TEXT_METHODS = frozenset(["capitalize", "casefold", "endswith", "isalpha", "isdigit", "lower", "lstrip", "replace", "rstrip",
@@ -25,7 +26,29 @@ def verdict(tree: ast.expr) -> Verdict:
     """What can be said of an expression over a record that has no NaN or infinity."""
     if _is_safe(tree):
         return "safe"
-    return "number" if is_number(tree) else "unknown"
+    if is_number(tree):
+        return "number"
+    return "scalar" if _is_scalar(tree) else "unknown"
+
+
+def _is_scalar(tree: ast.expr) -> bool:
+    """Operators make no NaN inside of a text or a list: it is the result itself, or there is none."""
+    match tree:
+        case ast.BinOp(left=one, right=other) | ast.IfExp(body=one, orelse=other):
+            parts = [one, other]
+        case ast.UnaryOp(operand=one):
+            parts = [one]
+        case ast.BoolOp(values=parts):
+            pass
+        case ast.Call(func=ast.Name(id="min" | "max"), args=[_, _, *_] as parts, keywords=[]):
+            pass
+        case ast.Call(func=ast.Name(id="_fsm_mul" | "_fsm_add" | "_fsm_mod" | "_fsm_pow"), args=parts):
+            pass
+        case ast.Call(func=ast.Name(id="round" | "abs" | "float"), args=[first, *_]):
+            parts = [first]
+        case _:
+            return False
+    return all(_is_safe(part) or _is_scalar(part) for part in parts)
 
 
 def _is_safe(tree: ast.expr) -> bool:
@@ -36,6 +59,10 @@ def _is_safe(tree: ast.expr) -> bool:
             return True
         case ast.IfExp(body=one, orelse=other):
             return _is_safe(one) and _is_safe(other)
+        case ast.BinOp(left=left, op=ast.Div(), right=ast.Constant(value=int() | float() as by)):
+            return 1 <= abs(by) < 1e300 and _is_safe(left)
+        case ast.Call(func=ast.Name(id="min" | "max"), args=[_, _, *_] as items, keywords=[]):
+            return all(map(_is_safe, items))
         case ast.BoolOp(values=items) | ast.List(elts=items) | ast.Dict(values=items):
             return all(map(_is_safe, items))
         case ast.Call(func=ast.Name(id=name), args=args):

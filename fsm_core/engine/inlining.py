@@ -136,7 +136,33 @@ class _Inliner(ast.NodeTransformer):
         match node:
             case ast.Call(func=ast.Name(id=name), args=[left, right]) if name in _OPERATORS and _is_simple(right):
                 return self._guarded(name, left, right)
+            case ast.Call(func=ast.Name(id="min" | "max" as name), args=[left, right], keywords=[]):
+                return self._extreme(name, left, right)
         return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        """The square of an integer is its product; that of a float is not, to the last digit."""
+        self.generic_visit(node)
+        match node:
+            case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int(2))) if not isinstance(left, ast.Constant):
+                one, bound = self._twice(left)
+                return _parsed(f"{one} * {one} if {bound}.__class__ is int else {one} ** 2")
+        return node
+
+    def _extreme(self, name: str, left: ast.expr, right: ast.expr) -> ast.expr:
+        """`min` and `max` of two take the second where it is beyond the first, so the first of equals, and of NaN."""
+        if name in self._source.names or any(isinstance(x, ast.Starred) for x in (left, right)):
+            return ast.Call(ast.Name(name, ast.Load()), [left, right], [])
+        one, first = self._twice(left)
+        other, second = self._twice(right)
+        return _parsed(f"{other} if {second} {'<' if name == 'min' else '>'} {first} else {one}")
+
+    def _twice(self, tree: ast.expr) -> tuple[str, str]:
+        """How an expression reads where it is read again, and where it is read first."""
+        if isinstance(tree, ast.Constant | ast.Name):
+            return ast.unparse(tree), ast.unparse(tree)
+        local = self._source.name("g")
+        return local, f"({local} := {ast.unparse(tree)})"
 
     def _guarded(self, name: str, left: ast.expr, right: ast.expr) -> ast.expr:
         """The operator where both are floats or small integers, else the guard; `right` can be read twice."""

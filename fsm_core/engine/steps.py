@@ -87,12 +87,13 @@ class Steps:
     def _settled(self, value: ast.expr, flow: Flow) -> tuple[ast.expr, bool]:
         """The value, computed and looked at first if it is a number that may not be finite; whether it is finite now."""
         known = verdict(value)
-        if known != "number" or isinstance(value, ast.Constant):
+        if known in ("safe", "unknown") or isinstance(value, ast.Constant):
             return value, known == "safe"
         local = self._source.name("t")
         inner = rounded(value, self._globals)
         self._source.line(flow, f"{local} = {self.text(value if inner is None else inner, flow)}")
-        checked = [f"if {local} - {local} != 0: raise _Unusual"]
+        kind = "" if known == "number" else f"{local}.__class__ is float and "
+        checked = [f"if {kind}{local} - {local} != 0.0: raise _Unusual"]
         for line in checked if inner is None else rounding(local, self._source.name("y"), self._source.name("z"), inner):
             self._source.line(flow, line)
         return ast.Name(local, ast.Load()), True
