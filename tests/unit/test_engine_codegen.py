@@ -15,6 +15,25 @@ def document(transform: Any, condition: str | None = None) -> dict[str, Any]:
                                     {"name": "output", "is_end": True}], "arcs": [arc]}
 
 
+SEED = [{"name": "check", "functions": {"transform": "lambda state: {**state.data, 'valid': state.data.get('v') is not None and state.data.get('v') >= 0}"}},
+        {"name": "enrich", "functions": {"transform": "lambda state: {'id': state.data['id'], 'old': state.data['v'], 'square': state.data['v'] ** 2, 'status': 'new'}"}},
+        {"name": "rate", "functions": {"transform": "lambda state: {**state.data, 'status': 'done', 'risk': min(100, state.data['square'] / 100)}"}}]
+
+
+def test_a_record_is_a_map_of_locals_until_it_leaves() -> None:
+    """Dicts in between are not built, each field is read once, dead fields are gone, and nothing goes to the interpreter."""
+    machine = fsm_core.load({"name": "m", "states": [{"name": "in", "is_start": True}, *SEED, {"name": "output", "is_end": True}, {"name": "error", "is_end": True}], "arcs": [
+        {"from": "in", "to": "check"}, {"from": "check", "to": "enrich", "condition": "lambda state: state.data.get('valid', True)"},
+        {"from": "check", "to": "error", "condition": "lambda state: not state.data.get('valid', True)"}, {"from": "enrich", "to": "rate"}, {"from": "rate", "to": "output"}]})
+    source = machine.source or ""
+    assert source.count("'id':") == source.count("_d.get('v')") == source.count("_d['v']") == 1
+    assert "'new'" not in source
+    assert "'valid'" not in source
+    assert "null" not in source
+    machine._interpreter = None  # type: ignore[assignment]  # whoever goes there fails
+    assert [row[2] for row in machine.run([b'{"id":1,"v":3}', b'{"v":-1}']).rows] == [b'{"id":1,"old":3,"square":9,"status":"done","risk":0.09}']
+
+
 def test_an_update_copies_nothing() -> None:
     """`{**state.data, …}` changes the decoded dict in place."""
     source = fsm_core.load(document("lambda state: {**state.data, 'k': 1}")).source
