@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
+
+import pytest
 
 import fsm_core
 
@@ -71,6 +74,40 @@ def test_functions_of_the_host_run_once_by_the_interpreter() -> None:
     assert machine.source is None
     assert machine.run([b"{}"]).failures[0][1].message == "no"
     assert len(calls) == 1
+
+
+ROWS = [
+    ["{'k': state.data, 'a': 1}", "{**state.data, 'n': len(state.data), 'm': state.data['k']}", "{'m': state.data['m'], 'n': state.data['n']}"],
+    ["{**state.data, 'k': state.data}", "{**state.data, 'a': 5}"],
+    ["{**state.data, 'v': 2, 'a': 1}", "{**state.data, 'v': 3, 'b': state.data['v']}", "{'z': 0, **state.data, 'a': 4}"],
+    ["{'l': [], 'm': {}}", "{'x': state.data['l'], 'y': state.data['l'], 'z': state.data['m']}", "{**state.data, 'x': state.data['x'] is state.data['y']}"],
+    ["{**state.data, 'w': state.data.get('w', state.data['none'])}"],
+    ["{'a': 1}", "{**state.data, 'b': state.data.get('a', state.data['none'])}"],
+    ["{'a': 1}", "{'b': 'a' in state.data, 'c': 'v' in state.data, 'd': 'v' not in state.data, 'e': state.data.get('v'), 'f': state.data.get('v', 3)}"],
+    ["{'a': 1}", "{'b': state.data['v']}"],
+    ["{**state.data, 'b': 1 if state.data.get('none') is None else state.data['none']}"],
+    ["{**state.data, 'b': state.data.get('none') is None or state.data['none']}", "{**state.data, 'c': state.data['none']}"],
+    ["{'a': 'it\\'s \\n \"q\"'}", "{'b': f\"<{state.data['a']}>\"}"],
+    ["{'e': enumerate([1, 2])}", "{'a': min(sum(x for _i, x in state.data['e']), len(list(state.data['e'])))}"],
+    ["{'e': enumerate([1, 2])}", "{'a': min(len(list(state.data['e'])), len(list(state.data['e'])) + 1)}"],
+    ["{**state.data, 'a': state.data['v'] * 1e308 * 10}", "{'b': min(100, state.data['a'])}"],
+    ["{'a': 1e999}", "{'b': state.data['a']}"], ["{'a': state.data['v'] / 1e-308}"], ["{'a': (state.data['v'] + 0.5) ** 2, 'b': True ** 2, 'c': 3 ** 2}"],
+    ["{'a': [0 for state.data['v'] in (3, 4)], 'b': state.data['v']}"], ["{'a': state.data.pop('v'), **state.data}"],
+    ["{'n': 1000}", "{'a': state.data['n'] is 1000}"], ["{1: 2}", "{**state.data, 'a': 1}", "{'b': len(state.data)}"],
+]
+
+
+@pytest.mark.parametrize("codes", ROWS)
+def test_a_row_of_dicts_is_what_the_interpreter_makes_of_it(codes: list[str]) -> None:
+    """Order of keys, what is shared, what is missing, what is read before it is written, what is no JSON."""
+    states: list[dict[str, Any]] = [{"name": f"s{i}", "functions": {"transform": f"lambda state: {code}"}} for i, code in enumerate(codes)]
+    states[0]["is_start"] = True
+    names = [state["name"] for state in states] + ["output"]
+    machine = fsm_core.load({"name": "m", "states": [*states, {"name": "output", "is_end": True}],
+                             "arcs": [{"from": a, "to": b} for a, b in pairwise(names)]})
+    values = [b'{"v":7,"w":null}', b'{"v":0.1}', b'{"a":2,"v":true}']
+    assert machine.source is not None
+    assert machine.run(values, now=1.0) == machine.run_interpreted(values, now=1.0)
 
 
 def test_the_first_of_equals_is_taken() -> None:
