@@ -43,7 +43,7 @@ def _wild(e: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.one_of(
         two.map(lambda t: f"[{t[0]}, {t[1]}]"), two.map(lambda t: f"{{'k': {t[0]}, 'l': {t[1]}}}"), e.map(lambda x: f"[q for q in [{x}, 1]]"),
         three.map(lambda t: f"({t[0]} if {t[1]} else {t[2]})"), e.map(lambda x: f"f'<{{({x.replace(chr(39), chr(34))})!s}}>'" if "\\" not in x and '"' not in x else x),
-        e.map(lambda x: f"enumerate([{x}])"), e.map(lambda x: f"list({x})"), e.map(lambda x: f"({x} is not None and {x})"), two.map(lambda t: f"({t[0]} is {t[1]})"))
+        e.map(lambda x: f"list({x})"), e.map(lambda x: f"({x} is not None and {x})"), two.map(lambda t: f"({t[0]} is {t[1]})"))
 
 
 number = st.recursive(mostly([read], 3, st.sampled_from("1 3 100 2.5".split())), _number, max_leaves=4)

@@ -79,6 +79,9 @@ def test_functions_of_the_host_run_once_by_the_interpreter() -> None:
 ROWS = [
     ["{'k': state.data, 'a': 1}", "{**state.data, 'n': len(state.data), 'm': state.data['k']}", "{'m': state.data['m'], 'n': state.data['n']}"],
     ["{**state.data, 'k': state.data}", "{**state.data, 'a': 5}"],
+    ["{**state.data, 'v': [state.data['v']]}", "{**state.data, 'n': len(state.data)}", "{'a': state.data['v'], 'b': state.data.get('v')}"],
+    ["{**state.data, 'w': 'it\\'s \\n'}", "{**state.data, 'b': f\"<{state.data['w']}>\"}"],
+    ["{'x': state.data}", "state.data['x']", "{**state.data, 'b': 1}"],
     ["{**state.data, 'v': 2, 'a': 1}", "{**state.data, 'v': 3, 'b': state.data['v']}", "{'z': 0, **state.data, 'a': 4}"],
     ["{'l': [], 'm': {}}", "{'x': state.data['l'], 'y': state.data['l'], 'z': state.data['m']}", "{**state.data, 'x': state.data['x'] is state.data['y']}"],
     ["{**state.data, 'w': state.data.get('w', state.data['none'])}"],
@@ -108,6 +111,24 @@ def test_a_row_of_dicts_is_what_the_interpreter_makes_of_it(codes: list[str]) ->
     values = [b'{"v":7,"w":null}', b'{"v":0.1}', b'{"a":2,"v":true}']
     assert machine.source is not None
     assert machine.run(values, now=1.0) == machine.run_interpreted(values, now=1.0)
+
+
+def test_what_a_call_returns_may_hold_a_nan() -> None:
+    """A field of a record that code made is looked at where it leaves, under whatever name."""
+    doc = document("def f(state):\n    return {'n': float('nan'), 'v': 1}\n")
+    doc["states"].insert(1, {"name": "b", "functions": {"transform": "lambda state: {'m': state.data['n']}"}})
+    doc["states"].insert(2, {"name": "c", "set": {"x.y": "=data.m", "z": 1}})
+    doc["arcs"] = [{"from": "in", "to": "b"}, {"from": "b", "to": "c"}, {"from": "c", "to": "output"}]
+    assert fsm_core.load(doc).run([b"{}"]).failures[0][1].reason == "unencodable"
+
+
+def test_conditions_after_one_that_is_called_see_what_it_left() -> None:
+    """A called condition may put another record in place, and the next one reads that."""
+    doc = document("lambda state: {**state.data, 'a': 1}", "def f(state):\n    state.data = {'a': 2}\n    return False\n")
+    doc["arcs"].append({"from": "in", "to": "output", "condition": "lambda state: state.data['a'] == 2"})
+    machine = fsm_core.load(doc)
+    assert machine.run([b"{}"]) == machine.run_interpreted([b"{}"])
+    assert [row[2] for row in machine.run([b"{}"]).rows] == [b'{"a":2}']
 
 
 def test_the_first_of_equals_is_taken() -> None:
