@@ -16,7 +16,7 @@ class Record:
 
     `closed`: the record has `fields` and no others, and is not built; what `_d` holds is no part of it. Otherwise it is
     the dict in `_d` with `fields` still to be written into it, in their order. `present`: fields that `_d` has. `maybe`:
-    what `_d.get` gave. `own`: the dict in `_d` is ours alone. `clean`: no NaN and no infinity is in it; `dirty`: the
+    what `_d.get` gave, as long as nothing better is known. `own`: the dict in `_d` is ours alone. `clean`: no NaN and no infinity is in it; `dirty`: the
     locals of which that cannot be said.
     """
 
@@ -58,8 +58,7 @@ class Record:
         """After `fields` went into `_d`."""
         if self.closed:
             return Record(present=self.fields, clean=self.is_clean, dirty=self.dirty)
-        maybe = {name: local for name, local in self.maybe.items() if name not in self.fields}
-        return replace(self, fields={}, present={**self.present, **self.fields}, maybe=maybe, clean=self.is_clean)
+        return replace(self, fields={}, present={**self.present, **self.fields}, clean=self.is_clean)
 
 
 def is_atom(tree: ast.expr) -> bool:
