@@ -105,7 +105,9 @@ ROWS = [
     ["{'e': enumerate([1, 2])}", "{'a': min(len(list(state.data['e'])), len(list(state.data['e'])) + 1)}"],
     ["{**state.data, 'a': state.data['v'] * 1e308 * 10}", "{'b': min(100, state.data['a'])}"],
     ["{'a': 1e999}", "{'b': state.data['a']}"], ["{'a': state.data['v'] / 1e-308}"], ["{'a': (state.data['v'] + 0.5) ** 2, 'b': True ** 2, 'c': 3 ** 2}"],
-    ["{'a': [0 for state.data['v'] in (3, 4)], 'b': state.data['v']}"], ["{'a': state.data.pop('v'), **state.data}"],
+    ["{'c': state.data['v'], 'a': [0 for state.data['v'] in (3, 4)], 'b': state.data['v']}"], ["{'a': state.data['v'] ** 2 > 1}"],
+    ["state.data['v']"], ["[state.data]"], ["params", "{**state.data, 'a': len(params)}"],
+    ["{'a': state.data.pop('v'), **state.data}"],
     ["{'n': 1000}", "{'a': state.data['n'] is 1000}"], ["{1: 2}", "{**state.data, 'a': 1}", "{'b': len(state.data)}"],
 ]
 
@@ -118,7 +120,7 @@ def test_a_row_of_dicts_is_what_the_interpreter_makes_of_it(codes: list[str]) ->
     names = [state["name"] for state in states] + ["output"]
     machine = fsm_core.load({"name": "m", "states": [*states, {"name": "output", "is_end": True}],
                              "arcs": [{"from": a, "to": b} for a, b in pairwise(names)]})
-    values = [b'{"v":7,"w":null}', b'{"v":0.1}', b'{"a":2,"v":true}']
+    values = [b'{"v":7,"w":null}', b'{"v":0.1}', b'{"a":2,"v":true}', b'{"v":1e200}']
     assert machine.source is not None
     assert machine.run(values, now=1.0) == machine.run_interpreted(values, now=1.0)
 
@@ -128,14 +130,24 @@ def test_what_a_call_returns_may_hold_a_nan() -> None:
     doc = document("def f(state):\n    return {'n': float('nan'), 'v': 1}\n")
     doc["states"].insert(1, {"name": "b", "functions": {"transform": "lambda state: {'m': state.data['n']}"}})
     doc["states"].insert(2, {"name": "c", "set": {"x.y": "=data.m", "z": 1}})
-    doc["arcs"] = [{"from": "in", "to": "b"}, {"from": "b", "to": "c"}, {"from": "c", "to": "output"}]
+    doc["states"].insert(3, {"name": "d", "functions": {"transform": "lambda state: {'x': state.data['x']}"}})
+    doc["arcs"] = [{"from": "in", "to": "b"}, {"from": "b", "to": "c"}, {"from": "c", "to": "d"}, {"from": "d", "to": "output"}]
     assert fsm_core.load(doc).run([b"{}"]).failures[0][1].reason == "unencodable"
+
+
+def test_rules_look_at_the_record_as_it_is() -> None:
+    """A field that was there before, and is there no longer, is missing."""
+    doc = document("lambda state: {'b': 1}")
+    doc["states"].insert(1, {"name": "b", "functions": {"validate": {"required": ["a"]}}})
+    doc["arcs"] = [{"from": "in", "to": "b"}, {"from": "b", "to": "output"}]
+    assert fsm_core.load(doc).run([b'{"a":1}']).failures[0][1].message == "a is required"
 
 
 def test_conditions_after_one_that_is_called_see_what_it_left() -> None:
     """A called condition may put another record in place, and the next one reads that."""
     doc = document("lambda state: {**state.data, 'a': 1}", "def f(state):\n    state.data = {'a': 2}\n    return False\n")
-    doc["arcs"].append({"from": "in", "to": "output", "condition": "lambda state: state.data['a'] == 2"})
+    doc["states"].append({"name": "error", "is_end": True})
+    doc["arcs"] += [{"from": "in", "to": "error", "condition": "lambda state: state.data['a'] == 1"}, {"from": "in", "to": "output", "else": True}]
     machine = fsm_core.load(doc)
     assert machine.run([b"{}"]) == machine.run_interpreted([b"{}"])
     assert [row[2] for row in machine.run([b"{}"]).rows] == [b'{"a":2}']
