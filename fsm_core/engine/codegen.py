@@ -19,8 +19,8 @@ from fsm_core.engine.codec import decode_text, encode, refuse_nonfinite
 from fsm_core.engine.ends import Addressing, collect, key_bytes
 from fsm_core.engine.functions import Functions
 from fsm_core.engine.graph import cyclic_states
-from fsm_core.engine.inlining import Known, test_of
 from fsm_core.engine.interpreter import codes_of
+from fsm_core.engine.reading import build
 from fsm_core.engine.source import Flow, Source, TooLarge
 from fsm_core.engine.state import MetaSource, State
 from fsm_core.engine.steps import Steps
@@ -88,7 +88,7 @@ class _Generator:
         self._definition, self._ends, self._failure_values = definition, ends, failure_values
         self._source = Source({**functions.names, "_State": State, "_Unusual": Unusual, "_Exception": Exception,
                                "_loads": orjson.loads, "_dumps": orjson.dumps, "_refuse": refuse_nonfinite, "_text": decode_text,
-                               "_SOURCE": SOURCE, "_key_bytes": key_bytes})
+                               "_SOURCE": SOURCE, "_key_bytes": key_bytes, "_nothing": {}})
         self._steps = Steps(self._source, functions, definition)
         self._functions = functions
         self._leaves: list[Leaf] = []
@@ -132,35 +132,36 @@ class _Generator:
 
     def _branch(self, arcs: tuple[Arc, ...], flow: Flow) -> None:
         """The arcs out of a state as one if … elif … else."""
-        tests, after = self._tests(arcs, flow)
-        called, flow = after is not flow, after
-        for index, (arc, (test, known)) in enumerate(zip(arcs, tests, strict=False)):
+        tests, flow, called = self._tests(arcs, flow)
+        for index, (arc, test) in enumerate(zip(arcs, tests, strict=False)):
             if test is None and index == 0:
                 return self._take(arc, flow)
             self._source.line(flow, "else:" if test is None else f"{'elif' if index else 'if'} {test}:")
             if called:
-                self._source.line(flow.deeper(), "_d = _st.data")
-            self._take(arc, replace(flow.deeper(), known=() if flow.lent else known))
-        if not tests or tests[-1][0] is not None:
+                self._steps.returned(flow.deeper())
+            self._take(arc, flow.deeper())
+        if not tests or tests[-1] is not None:
             self._source.line(flow, "else: raise _Unusual" if tests else "raise _Unusual")
         return None
 
-    def _tests(self, arcs: tuple[Arc, ...], flow: Flow) -> tuple[list[tuple[str | None, Known]], Flow]:
-        """The conditions as text, up to the first that is always true (None), each with what is known where it is."""
-        tests: list[tuple[str | None, Known]] = []
+    def _tests(self, arcs: tuple[Arc, ...], flow: Flow) -> tuple[list[str | None], Flow, bool]:
+        """The conditions as text, up to the first that is always true (None); whether one of them is called, and all after it."""
+        tests: list[str | None] = []
         trees: list[ast.expr] = []
+        called = False
         for arc in arcs:
-            tree = None if arc.condition is None else self._steps.fused(arc.condition)
+            tree = None if arc.condition is None or called else self._steps.fused(arc.condition)
             if arc.condition is None or (len(trees) == 1 == len(tests) and tree and _opposite(trees[0], tree)):
-                tests.append((None, flow.known))
+                tests.append(None)
                 break
             if tree is None:
+                called = True
                 text, flow = self._steps.called(self._functions.of(arc.condition), flow)
-                tests.append((text, ()))
             else:
                 trees.append(tree)
-                tests.append(test_of(tree, self._source, flow.known))
-        return tests, flow
+                text, flow = self._steps.text(tree, flow, sure=not tests)
+            tests.append(text)
+        return tests, flow, called
 
     def _take(self, arc: Arc, flow: Flow) -> None:
         for transform in arc.transforms:
@@ -184,25 +185,30 @@ class _Generator:
         address = "_SOURCE, None, None"
         tree = None if key is None else self._steps.fused(key)
         if tree is not None:
-            self._source.line(flow, f"_k = {self._steps.text(tree, flow)}")
+            text, flow = self._steps.text(tree, flow)
+            self._source.line(flow, f"_k = {text}")
             self._source.line(flow, "_k = _k.encode() if _k.__class__ is str else _key_bytes(_k)")
             address = "_k, None, None"
         elif not how.plain:
             text, flow = self._steps.called(_addresser(how), flow)
             self._source.line(flow, f"_k, _h, _ts = {text}")
-            self._source.line(flow, "_d = _st.data")
+            self._steps.returned(flow)
             address = "_k, _h, _ts"
         if how.tombstone:
             self._source.line(flow, "_v = None")
+        elif flow.record.closed and flow.record.is_clean:
+            self._source.line(flow, f"_v = _dumps({flow.record.literal()})")
         else:
+            flow = build(self._source, flow)
             self._source.line(flow, "_v = _dumps(_d)")
-            if not flow.clean:
+            if not flow.record.clean:
                 self._source.line(flow, "if b'null' in _v: _refuse(_d)")
         self._source.line(flow, f"_row((_i, {end.route!r}, _v, {address}))")
 
     def _reject(self, end: StateDefinition, flow: Flow) -> None:
         failure = Failure("rejected", end.name, path=flow.path)
         if self._failure_values:
+            flow = build(self._source, flow)
             self._source.line(flow, f"_fail((_i, {self._source.hold('e', _rejecter(failure))}(_d)))")
         else:
             self._source.line(flow, f"_fail((_i, {self._source.hold('e', failure)}))")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from fsm_core.definition import Code, Constant, MapTemplate, Template
 from fsm_core.expressions.names import BUILTINS, METHODS, MUTATORS
@@ -28,15 +27,6 @@ _FLOAT_SAFE = {"_fsm_mul": ast.Mult, "_fsm_add": ast.Add}
 
 class NotFusable(Exception):
     """The code must be called as it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Uses:
-    """How an expression uses the record: `escapes` if the record itself may outlive the expression; the names it reads,
-    None if they cannot be known."""
-
-    escapes: bool
-    reads: frozenset[str] | None
 
 
 def fuse(tree: ast.AST, names: Collection[str], formula: bool) -> ast.expr:
@@ -108,7 +98,20 @@ class _Renaming(ast.NodeTransformer):
         consumed = isinstance(node.func, ast.Name) and node.func.id in _CONSUMERS
         node.args = [self._argument(a, consumed) for a in node.args]
         node.keywords = [ast.keyword(k.arg, self._expression(k.value)) for k in node.keywords]
-        return _unguarded(node)
+        return _first_step(_unguarded(node))
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        if not isinstance(node.ctx, ast.Load):
+            raise NotFusable("a loop that writes into an item")
+        return self.generic_visit(node)
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        """Constants of one function are one object, those of two are two: `is` could tell."""
+        operands = [node.left, *node.comparators]
+        for op, one, other in zip(node.ops, operands, node.comparators, strict=False):
+            if isinstance(op, ast.Is | ast.IsNot) and not any(_is_singleton(x) for x in (one, other)):
+                raise NotFusable("is")
+        return self.generic_visit(node)
 
     def _argument(self, node: ast.expr, consumed: bool) -> ast.expr:
         if consumed and isinstance(node, ast.GeneratorExp):
@@ -131,58 +134,18 @@ def _unguarded(node: ast.Call) -> ast.expr:
     return node
 
 
-def uses(tree: ast.AST) -> Uses:
-    """How a fused expression uses the record."""
-    reader = _Reader()
-    reader.visit(tree)
-    return Uses(reader.escapes, None if reader.unknown or reader.escapes else frozenset(reader.reads))
+def _first_step(node: ast.expr) -> ast.expr:
+    """A path that is looked at from the record on, as one from a field on."""
+    match node:
+        case ast.Call(func=ast.Name(id="_fsm_read"), args=[ast.Name(id=record), ast.Tuple(elts=[ast.Constant(value=str()) as first, *rest])]
+                      ) if record == RECORD:
+            field = ast.Call(ast.Attribute(ast.Name(RECORD, ast.Load()), "get", ast.Load()), [first], [])
+            return ast.Call(node.func, [field, ast.Tuple(rest, ast.Load())], []) if rest else field
+    return node
 
 
-def _is_record(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and node.id == RECORD
-
-
-class _Reader(ast.NodeVisitor):
-    """Collects reads of the record."""
-
-    def __init__(self) -> None:
-        self.reads: set[str] = set()
-        self.unknown = self.escapes = False
-
-    def _read(self, key: ast.AST) -> None:
-        if isinstance(key, ast.Constant) and isinstance(key.value, str):
-            self.reads.add(key.value)
-        else:
-            self.unknown = True
-            self.visit(key)
-
-    def visit_Name(self, node: ast.Name) -> None:
-        self.escapes = self.escapes or _is_record(node)
-
-    def visit_Subscript(self, node: ast.Subscript) -> None:
-        if _is_record(node.value):
-            self._read(node.slice)
-        else:
-            self.generic_visit(node)
-
-    def visit_Compare(self, node: ast.Compare) -> None:
-        if len(node.ops) == 1 and isinstance(node.ops[0], ast.In | ast.NotIn) and _is_record(node.comparators[0]):
-            self._read(node.left)
-        else:
-            self.generic_visit(node)
-
-    def visit_Call(self, node: ast.Call) -> None:
-        if isinstance(node.func, ast.Attribute) and node.func.attr == "get" and _is_record(node.func.value) and node.args:
-            self._read(node.args[0])
-            for argument in node.args[1:]:
-                self.visit(argument)
-        elif isinstance(node.func, ast.Name) and node.func.id in ("len", "isinstance", "_fsm_read"):
-            self.unknown = self.unknown or any(_is_record(a) for a in node.args)
-            for argument in node.args:
-                if not _is_record(argument):
-                    self.visit(argument)
-        else:
-            self.generic_visit(node)
+def _is_singleton(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, bool))
 
 
 def template_tree(template: Template) -> ast.expr | Code | None:

@@ -12,11 +12,8 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from fsm_core.engine.finite import is_number
-from fsm_core.engine.fusing import RECORD
 from fsm_core.engine.source import Source
-
-Known = tuple[tuple[str, str], ...]
-"""Fields that hold a number for sure, each with the local that has it."""
+from fsm_core.engine.uses import field_read
 
 _OPERATORS: Final = {"_fsm_mul": "*", "_fsm_add": "+", "_fsm_mod": "%"}
 _SMALL: Final = 2**53
@@ -24,19 +21,9 @@ _ROUNDER: Final = 1.5 * 2**52
 """Added to a float below 2**51 and taken away again, it leaves the nearest integer."""
 
 
-def text_of(tree: ast.expr, source: Source, known: Known) -> str:
+def text_of(tree: ast.expr, source: Source) -> str:
     """The expression as text."""
-    return test_of(tree, source, known)[0]
-
-
-def test_of(tree: ast.expr, source: Source, known: Known) -> tuple[str, Known]:
-    """The expression as text, and what is known where it is true."""
-    inliner = _Inliner(source, known)
-    text = ast.unparse(ast.fix_missing_locations(inliner.visit(copy.deepcopy(tree))))
-    found = _number_test(tree, source.names)
-    if found is None or found[0] not in inliner.learned:
-        return text, known
-    return text, (*known, (found[0], inliner.learned[found[0]]))
+    return ast.unparse(ast.fix_missing_locations(_Inliner(source).visit(copy.deepcopy(tree))))
 
 
 def rounded(value: ast.expr, names: Collection[str]) -> ast.expr | None:
@@ -69,62 +56,39 @@ def _is_float(tree: ast.expr) -> bool:
     return False
 
 
-def _number_test(tree: ast.AST, names: Mapping[str, object]) -> tuple[str, ast.expr] | None:
-    """The field and the read of `isinstance(read, (int, float)) and not isinstance(read, bool) [and …]`."""
+def _number_test(tree: ast.AST, names: Mapping[str, object]) -> ast.expr | None:
+    """The `x` of `isinstance(x, (int, float)) and not isinstance(x, bool) [and …]`."""
     match tree:
         case ast.BoolOp(op=ast.And(), values=[
                 ast.Call(func=ast.Name(id="isinstance"), args=[one, ast.Tuple(elts=[ast.Name(id=a), ast.Name(id=b)])]),
                 ast.UnaryOp(op=ast.Not(), operand=ast.Call(func=ast.Name(id="isinstance"), args=[other, ast.Name(id="bool")])),
                 *_]):
-            field = _field(one)
             plain = {a, b} == {"int", "float"} and not names.keys() & {"isinstance", "int", "float", "bool"}
-            return (field, one) if plain and field is not None and ast.dump(one) == ast.dump(other) else None
-    return None
-
-
-def _field(tree: ast.AST) -> str | None:
-    """The field that `_d['field']` or `_d.get('field')` reads."""
-    match tree:
-        case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str() as field)) if name == RECORD:
-            return field
-        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="get"),
-                      args=[ast.Constant(value=str() as field)], keywords=[]) if name == RECORD:
-            return field
+            return one if plain and not isinstance(one, ast.Constant) and _is_simple(one) and ast.dump(one) == ast.dump(other) else None
     return None
 
 
 class _Inliner(ast.NodeTransformer):
     """Rewrites a copy of a fused expression."""
 
-    def __init__(self, source: Source, known: Known) -> None:
-        self._source, self._known = source, dict(known)
-        self.learned: dict[str, str] = {}
+    def __init__(self, source: Source) -> None:
+        self._source = source
 
     def visit(self, node: ast.AST) -> ast.AST:
         if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
             return node
-        field = _field(node)
-        if field is not None and field in self._known:
-            return ast.Name(self._known[field], ast.Load())
         made: ast.AST = super().visit(node)
         return made
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
-        found = _number_test(node, self._source.names)
-        if found is None or found[0] in self._known:
+        read = _number_test(node, self._source.names)
+        if read is None:
             return self.generic_visit(node)
-        field, read = found
-        local = self._source.name("x")
-        test: ast.expr = _parsed(f"({local} := {ast.unparse(read)}).__class__ is float or {local}.__class__ is int or "
-                       f"isinstance({local}, (int, float)) and not isinstance({local}, bool)")
-        self.learned.setdefault(field, local)
-        if len(node.values) == 2:
-            return test
-        outer, self._known = self._known, {**self._known, field: local}
-        rest = ast.BoolOp(ast.And(), node.values[2:]) if len(node.values) > 3 else node.values[2]
-        test = ast.BoolOp(ast.And(), [test, self._expression(rest)])
-        self._known = outer
-        return test
+        local, bound = self._twice(read)
+        test: ast.expr = _parsed(f"{bound}.__class__ is float or {local}.__class__ is int or "
+                                 f"isinstance({local}, (int, float)) and not isinstance({local}, bool)")
+        rest = [self._expression(value) for value in node.values[2:]]
+        return ast.BoolOp(ast.And(), [test, *rest]) if rest else test
 
     def _expression(self, node: ast.expr) -> ast.expr:
         visited = self.visit(node)
@@ -136,29 +100,66 @@ class _Inliner(ast.NodeTransformer):
         match node:
             case ast.Call(func=ast.Name(id=name), args=[left, right]) if name in _OPERATORS and _is_simple(right):
                 return self._guarded(name, left, right)
+            case ast.Call(func=ast.Name(id="min" | "max" as name), args=[left, right], keywords=[]):
+                return self._extreme(name, left, right)
         return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        """The square of an integer is its product; that of a float is not, to the last digit."""
+        self.generic_visit(node)
+        match node:
+            case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int(2))) if not isinstance(left, ast.Constant):
+                one, bound = self._twice(left)
+                return _parsed(f"{one} * {one} if {bound}.__class__ is int else {one} ** 2")
+        return node
+
+    def _extreme(self, name: str, left: ast.expr, right: ast.expr) -> ast.expr:
+        """`min` and `max` of two take the second where it is beyond the first, so the first of equals, and of NaN."""
+        plain = any(isinstance(x, ast.Constant | ast.Name) for x in (left, right))  # else they would be computed in another order
+        if not plain or name in self._source.names or any(isinstance(x, ast.Starred) for x in (left, right)):
+            return ast.Call(ast.Name(name, ast.Load()), [left, right], [])
+        one, first = self._twice(left)
+        other, second = self._twice(right)
+        first, second = _beside(right, left, first), _beside(left, right, second)
+        return _parsed(f"{other} if {second} {'<' if name == 'min' else '>'} {first} else {one}")
+
+    def _twice(self, tree: ast.expr) -> tuple[str, str]:
+        """How an expression reads where it is read again, and where it is read first."""
+        if isinstance(tree, ast.Constant | ast.Name):
+            return ast.unparse(tree), ast.unparse(tree)
+        local = self._source.name("g")
+        return local, f"({local} := {ast.unparse(tree)})"
 
     def _guarded(self, name: str, left: ast.expr, right: ast.expr) -> ast.expr:
         """The operator where both are floats or small integers, else the guard; `right` can be read twice."""
-        one, other = self._source.name("g"), ast.unparse(right)
-        tests = [_small(one, ast.unparse(left))]
-        second = other
-        if isinstance(right, ast.Constant):
-            if not (type(right.value) is float or (type(right.value) is int and abs(right.value) < _SMALL)):
-                return ast.Call(ast.Name(name, ast.Load()), [left, right], [])
-        else:
-            second = self._source.name("g")
-            tests.append(_small(second, other))
+        if isinstance(left, ast.Constant) or (isinstance(right, ast.Constant) and not _is_small(right.value)):
+            return ast.Call(ast.Name(name, ast.Load()), [left, right], [])
+        one, first = self._twice(left)
+        tests, other, second = [_small(one, first)], ast.unparse(right), ast.unparse(right)
+        if not isinstance(right, ast.Constant):
+            second, bound = self._twice(right)
+            tests.append(_small(second, bound))
         return _parsed(f"{one} {_OPERATORS[name]} {second} if {' and '.join(tests)} else {name}({one}, {other})")
 
 
-def _small(local: str, text: str) -> str:
-    return (f"(({local} := {text}).__class__ is float or {local}.__class__ is int and "
-            f"{-_SMALL} < {local} < {_SMALL})")
+def _beside(quotient: ast.expr, tree: ast.expr, text: str) -> str:
+    """A small integer that a quotient is compared with, as a float: as a quotient is, and so quicker."""
+    divided = isinstance(quotient, ast.BinOp) and isinstance(quotient.op, ast.Div)
+    if divided and isinstance(tree, ast.Constant) and type(tree.value) is int and _is_small(tree.value):
+        return f"{float(tree.value)!r}"
+    return text
+
+
+def _is_small(value: object) -> bool:
+    return type(value) is float or (type(value) is int and abs(value) < _SMALL)
+
+
+def _small(local: str, bound: str) -> str:
+    return f"({bound}.__class__ is float or {local}.__class__ is int and {-_SMALL} < {local} < {_SMALL})"
 
 
 def _is_simple(tree: ast.expr) -> bool:
-    return isinstance(tree, ast.Constant | ast.Name) or _field(tree) is not None
+    return isinstance(tree, ast.Constant | ast.Name) or field_read(tree) is not None
 
 
 def _parsed(text: str) -> ast.expr:

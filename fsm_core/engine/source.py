@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import linecache
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+from fsm_core.engine.record import Record
 
 MOST_LINES = 4000
 
@@ -18,27 +20,17 @@ class TooLarge(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What is known at one point of the generated code.
-
-    `own`: the dict in `_d` is ours alone, and may be changed in place. `lent`: `_st` stands for this record already.
-    `clean`: it holds no NaN and no infinity. `known`: fields that hold a number, with the local that has it.
-    """
+    """What is known at one point of the generated code. `lent`: `_st` stands for this record already."""
 
     depth: int
     path: tuple[str, ...] = ()
     arcs: tuple[tuple[str, str], ...] = ()
-    own: bool = True
+    record: Record = field(default_factory=Record)
     lent: bool = False
-    clean: bool = True
-    known: tuple[tuple[str, str], ...] = ()
 
     def deeper(self) -> Flow:
         """One level of indentation further in."""
         return replace(self, depth=self.depth + 1)
-
-    def wrote(self, fields: Collection[str] | None) -> Flow:
-        """After these fields were written; None: after the record became another one."""
-        return replace(self, known=() if fields is None else tuple(k for k in self.known if k[0] not in fields))
 
 
 @dataclass(slots=True)

@@ -15,7 +15,17 @@ number = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.floats(-
 value: st.SearchStrategy[Any] = st.one_of(number, number, number, st.sampled_from([True, None, "t", [1], {}]))
 records = st.lists(st.dictionaries(st.sampled_from("ab"), value), min_size=1, max_size=6)
 atom = st.sampled_from(["data.a", "data.b", "data['a']", "data.get('b')", "data.get('a', 1)", "2", "0", "1.5", "'t'", "-3"])
-arithmetic = st.recursive(atom, lambda e: st.tuples(e, st.sampled_from("+*%-/"), e).map(lambda t: f"({t[0]} {t[1]} {t[2]})"), max_leaves=5)
+
+
+def _compound(e: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    two = st.tuples(e, e)
+    return st.one_of(
+        st.tuples(e, st.sampled_from("+*%-/"), e).map(lambda t: f"({t[0]} {t[1]} {t[2]})"), e.map(lambda x: f"({x} ** 2)"),
+        two.map(lambda t: f"min({t[0]}, {t[1]})"), two.map(lambda t: f"max({t[0]}, {t[1]})"),
+        e.map(lambda x: f"min(100, {x} / 100)"), e.map(lambda x: f"max({x} * 1e200, -5)"))
+
+
+arithmetic = st.recursive(atom, _compound, max_leaves=5)
 formula = st.one_of(arithmetic, arithmetic.map(lambda e: f"round({e} * 1.2, 2)"), arithmetic.map(lambda e: f"round({e}, 2)"), arithmetic.map(lambda e: f"[q * {e} for q in [1, {e}]]"))
 
 
@@ -29,8 +39,8 @@ condition = st.one_of(
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(condition, min_size=2, max_size=2), st.lists(st.dictionaries(st.sampled_from("abc"), formula), min_size=3, max_size=3), records)
-def test_inlined_is_interpreted(tests: list[str], sets: list[dict[str, str]], given_records: list[dict[str, Any]]) -> None:
+@given(st.lists(condition, min_size=2, max_size=2), st.lists(st.dictionaries(st.sampled_from("abc"), formula), min_size=3, max_size=3), records, st.booleans())
+def test_inlined_is_interpreted(tests: list[str], sets: list[dict[str, str]], given_records: list[dict[str, Any]], trusted: bool) -> None:
     """Whole results are equal: rows, failures, ends and counts."""
     first, second, third = ({name: f"={f}" for name, f in lines.items()} for lines in sets)
     machine = fsm_core.load({"name": "m", "states": [
@@ -39,7 +49,7 @@ def test_inlined_is_interpreted(tests: list[str], sets: list[dict[str, str]], gi
         {"name": "rejected", "is_end": True, "outcome": "error"}], "arcs": [
         {"from": "in", "to": "next", "condition": tests[0]}, {"from": "in", "to": "rejected", "else": True},
         {"from": "next", "to": "last", "condition": tests[1]}, {"from": "next", "to": "ignored", "else": True},
-        {"from": "last", "to": "output"}]}, trusted=False)
+        {"from": "last", "to": "output"}]}, trusted=trusted)
     assert machine.source is not None
     values = [orjson.dumps(r) for r in given_records]
     assert machine.run(values, now=1.0) == machine.run_interpreted(values, now=1.0)

@@ -1,0 +1,155 @@
+"""Expressions over the record as expressions over locals: each field is read once, and a field that is known not at all.
+
+A read moves ahead of the expression where it is evaluated in any case, or where it cannot raise. That it raises earlier
+than it would have makes no difference: the interpreter has the last word on a record that raises.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections import Counter
+from dataclasses import replace
+
+from fsm_core.engine.fusing import RECORD
+from fsm_core.engine.record import Record, is_atom
+from fsm_core.engine.source import Flow, Source
+from fsm_core.engine.uses import FieldRead, field_read, uses
+
+_LOOPS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def build(source: Source, flow: Flow) -> Flow:
+    """Make `_d` the record as it is."""
+    record = flow.record
+    if record.closed:
+        source.line(flow, f"{RECORD} = {record.literal()}")
+    else:
+        for name, atom in record.fields.items():
+            source.line(flow, f"{RECORD}[{name!r}] = {ast.unparse(atom)}")
+    return replace(flow, record=record.built())
+
+
+def read(tree: ast.expr, source: Source, flow: Flow, sure: bool = True) -> tuple[ast.expr, Flow]:
+    """The expression over locals. `sure`: it is evaluated whatever happens."""
+    if uses(tree).whole:
+        flow = build(source, flow)
+    reading = _Reading(tree, source, flow, sure)
+    made = reading.visit(copy.deepcopy(tree))
+    assert isinstance(made, ast.expr)
+    return ast.fix_missing_locations(made), replace(flow, record=reading.record)
+
+
+class _Reading(ast.NodeTransformer):
+    """Replaces reads of fields in a copy of an expression and writes the reads that move ahead."""
+
+    def __init__(self, tree: ast.expr, source: Source, flow: Flow, sure: bool) -> None:
+        self._source, self._flow, self._sure = source, flow, sure
+        self._in_text = False
+        self.record: Record = flow.record
+        reads = [field_read(node) for node in ast.walk(tree)]
+        self._gets = Counter(r.name for r in reads if r is not None and r.how == "get" and r.default is None)
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        if isinstance(node, _LOOPS):
+            return self._loop(node)
+        found = field_read(node)
+        if found is None:
+            rewritten: ast.AST = super().visit(node)
+            return rewritten
+        assert isinstance(node, ast.expr)
+        made = self._field(node, found)
+        if self._in_text and isinstance(made, ast.Constant) and isinstance(made.value, str):
+            return self._ahead(repr(made.value))  # not every text can be written inside an f-string
+        return made
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        before, self._in_text = self._in_text, True
+        self.generic_visit(node)
+        self._in_text = before
+        return node
+
+    def _expression(self, node: ast.expr, sure: bool = True) -> ast.expr:
+        before, self._sure = self._sure, self._sure and sure
+        made = self.visit(node)
+        self._sure = before
+        assert isinstance(made, ast.expr)
+        return made
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
+        node.values = [self._expression(value, index == 0) for index, value in enumerate(node.values)]
+        return node
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        node.test = self._expression(node.test)
+        node.body, node.orelse = self._expression(node.body, False), self._expression(node.orelse, False)
+        return node
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        node.left = self._expression(node.left)
+        node.comparators = [self._expression(value, index == 0) for index, value in enumerate(node.comparators)]
+        return node
+
+    def _loop(self, node: ast.AST) -> ast.AST:
+        """Only the first source of a loop is evaluated in any case."""
+        assert isinstance(node, _LOOPS)
+        first = node.generators[0]
+        first.iter = self._expression(first.iter)
+        before, self._sure = self._sure, False
+        source, first.iter = first.iter, ast.Constant(None)
+        self.generic_visit(node)
+        first.iter, self._sure = source, before
+        return node
+
+    def _field(self, node: ast.expr, found: FieldRead) -> ast.AST:
+        if found.how == "in":
+            return self._contains(node, found)
+        default = None if found.default is None else self._expression(found.default)
+        atom = self.record.atom(found.name)
+        if found.how == "item":
+            return self._item(node, found.name) if atom is None else atom
+        if atom is None and self.record.lacks(found.name):
+            return default or ast.Constant(None)
+        if atom is None:
+            return self._get(node, found.name, default)
+        if default is None or is_atom(default):
+            return atom
+        return ast.Subscript(ast.Tuple([default, atom], ast.Load()), ast.Constant(1), ast.Load())  # it may raise
+
+    def _contains(self, node: ast.AST, found: FieldRead) -> ast.AST:
+        if self.record.atom(found.name) is not None:
+            return ast.Constant(not found.negated)
+        return ast.Constant(found.negated) if self.record.lacks(found.name) else node
+
+    def _item(self, node: ast.expr, name: str) -> ast.expr:
+        if self.record.lacks(name):
+            return ast.Subscript(ast.Name("_nothing", ast.Load()), ast.Constant(name), ast.Load())
+        local = self.record.maybe.get(name)
+        if not self._sure:
+            return node if local is None else ast.IfExp(ast.Compare(local, [ast.IsNot()], [ast.Constant(None)]), local, node)
+        if local is None:
+            local = self._ahead(f"{RECORD}[{name!r}]")
+        else:
+            self._source.line(self._flow, f"if {ast.unparse(local)} is None: {ast.unparse(local)} = {RECORD}[{name!r}]")
+        self.record = replace(self.record, present={**self.record.present, name: local})
+        return local
+
+    def _get(self, node: ast.AST, name: str, default: ast.expr | None) -> ast.AST:
+        if default is not None:
+            assert isinstance(node, ast.Call)
+            node.args[1] = default
+            return node
+        local = self.record.maybe.get(name)
+        if local is None:
+            if not self._sure and self._gets[name] < 2:
+                return node
+            local = self._ahead(f"{RECORD}.get({name!r})")
+            self.record = replace(self.record, maybe={**self.record.maybe, name: local})
+        return local
+
+    def _ahead(self, text: str) -> ast.Name:
+        local = self._source.name("x")
+        self._source.line(self._flow, f"{local} = {text}")
+        if not self.record.clean:
+            self.record = replace(self.record, dirty=self.record.dirty | {local})
+        return ast.Name(local, ast.Load())
