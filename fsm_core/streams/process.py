@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from fsm_core.engine.batch import BatchResult, Failure
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 Row = tuple[int, str | None, bytes]
 """Index in the chunk, route, value."""
+_INDEX = itemgetter(0)
 
 
 @dataclass(slots=True)
@@ -94,14 +97,18 @@ def _ends(result: BatchResult) -> Counter[str]:
 def _lay_out(done: Done, result: BatchResult, indexes: list[int], rejects: list[Row], plan: Plan) -> None:
     if plan.rejects_apart:
         done.rejects, rejects = rejects, []
-    if plan.blob and not rejects:
-        lines = [row[2] if row[2] is not None else b"null" for row in result.rows]
-        done.blob = b"\n".join(lines) + b"\n" if lines else b""
+    if plan.blob:
+        done.blob = _blob(result.rows, indexes, rejects)
         return
     rows = [(indexes[r[0]] if indexes else r[0], r[1], r[2] if r[2] is not None else b"null") for r in result.rows]
-    if rejects:
-        rows = sorted(rows + rejects, key=lambda r: r[0])
-    if plan.blob:
-        done.blob = b"".join([r[2] + b"\n" for r in rows])
-    else:
-        done.rows = rows
+    done.rows = sorted(rows + rejects, key=_INDEX) if rejects else rows
+
+
+def _blob(rows: list[tuple[Any, ...]], indexes: list[int], rejects: list[Row]) -> bytes:
+    """The rows as lines, each reject among them where its record stood."""
+    lines = [b"null" if row[2] is None else row[2] for row in rows]
+    for index, _, value in sorted(rejects, key=_INDEX, reverse=True):  # from behind: what is before keeps its place
+        at = bisect_left(indexes, index) if indexes else index
+        lines.insert(bisect_left(rows, at, key=_INDEX), value)
+    lines.append(b"")
+    return b"\n".join(lines)
