@@ -11,12 +11,13 @@ from typing import Any, Self, TypeVar
 import orjson
 
 from fsm_core.engine.batch import Failure
+from fsm_core.streams.blocks import Broken
 from fsm_core.streams.chain import Chain, Stage, Staged
 from fsm_core.streams.config import CoreStreamConfig
-from fsm_core.streams.parallel import Recipe
+from fsm_core.streams.process import Recipe
 from fsm_core.streams.progress import Progress, Tally
 from fsm_core.streams.stream import Request, Stream, config_of
-from fsm_core.streams.values import Broken, encoded
+from fsm_core.streams.values import encoded
 
 T = TypeVar("T")
 OnProgress = Callable[[Progress], Any] | None

@@ -6,16 +6,21 @@ from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from fsm_core.definition import Code
 from fsm_core.engine.batch import BatchResult, Failure
-from fsm_core.streams.values import Broken, encoded
+from fsm_core.engine.interpreter import codes_of
+from fsm_core.streams.blocks import Broken
+from fsm_core.streams.lines import Chunk, Lines
 
 if TYPE_CHECKING:
     from fsm_core.engine.machine import Machine
 
 Row = tuple[int, str | None, bytes]
 """Index in the chunk, route, value."""
+Failed = tuple[int, Failure, bytes]
+"""Index in the chunk, why, the bytes of the record."""
 _INDEX = itemgetter(0)
 
 
@@ -30,10 +35,10 @@ class Done:
     count: int
     dropped: int = 0
     ends: Counter[str] = field(default_factory=Counter)
-    blob: bytes | None = None
+    blob: bytes | bytearray | None = None
     rows: list[Row] = field(default_factory=list)
     rejects: list[Row] = field(default_factory=list)
-    failures: list[tuple[int, Failure, bytes]] = field(default_factory=list)
+    failures: list[Failed] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,39 +49,99 @@ class Plan:
     rejects_apart: bool
 
 
-def ready(items: list[Any]) -> tuple[list[bytes], list[int], list[tuple[int, Failure, bytes]]]:
-    """The items that the machine can read, the index of each (empty: all are), and the failures of the others."""
-    kinds = set(map(type, items))
-    if kinds <= {bytes}:
-        return items, [], []
+def ready(chunk: Chunk) -> tuple[int, list[bytes], list[int], list[Failed]]:
+    """How many records there are, those that the machine can read, the index of each (empty: all are), the failures of the others."""
+    items = chunk.records() if isinstance(chunk, Lines) else chunk
+    if set(map(type, items)) <= {bytes}:
+        return len(items), items, [], []
     values: list[bytes] = []
     indexes: list[int] = []
-    failures: list[tuple[int, Failure, bytes]] = []
+    failures: list[Failed] = []
     for index, item in enumerate(items):
-        value = encoded(item)
-        if isinstance(value, Broken):
-            failures.append((index, Failure("malformed", message=value.message), bytes(value)))
+        if isinstance(item, Broken):
+            failures.append((index, Failure("malformed", message=item.message), bytes(item)))
         else:
-            values.append(value)
+            values.append(item)
             indexes.append(index)
-    return values, indexes, failures
+    return len(items), values, indexes, failures
 
 
-async def process_async(machine: Machine, items: list[Any], plan: Plan) -> Done:
-    """A chunk through a machine that has async functions."""
-    values, indexes, failures = ready(items)
-    return _done(await machine.run_async(values), items, values, indexes, failures, plan)
+class Job(Protocol):
+    """What is done with every chunk. One that waits (`is_async`) runs by `run_async` alone."""
+
+    @property
+    def is_async(self) -> bool: ...
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing outside the document is called: such a job may be copied into another process as it is."""
+        ...
+
+    def run(self, chunk: Chunk) -> Done: ...
+
+    async def run_async(self, chunk: Chunk) -> Done: ...
 
 
-def process(machine: Machine, items: list[Any], plan: Plan) -> Done:
-    """A chunk through the machine."""
-    values, indexes, failures = ready(items)
-    return _done(machine.run(values), items, values, indexes, failures, plan)
+class Blueprint(Protocol):
+    """How another process makes the same job."""
+
+    def job(self) -> Job: ...
 
 
-def _done(result: BatchResult, items: list[Any], values: list[bytes], indexes: list[int],
-          failures: list[tuple[int, Failure, bytes]], plan: Plan) -> Done:
-    done = Done(len(items), result.dropped, _ends(result))
+class MachineJob:
+    """A chunk through one machine."""
+
+    def __init__(self, machine: Machine, plan: Plan) -> None:
+        self._machine, self._plan = machine, plan
+        self.is_async = machine.is_async
+        self.is_closed = not calls_out(machine)
+
+    def run(self, chunk: Chunk) -> Done:
+        """A chunk through a machine that never waits."""
+        count, values, indexes, failures = ready(chunk)
+        return _done(self._machine.run(values), count, values, indexes, failures, self._plan)
+
+    async def run_async(self, chunk: Chunk) -> Done:
+        """A chunk through a machine that has async functions."""
+        count, values, indexes, failures = ready(chunk)
+        return _done(await self._machine.run_async(values), count, values, indexes, failures, self._plan)
+
+
+class Recipe(NamedTuple):
+    """How a process makes the machine; functions must be importable by name to get there."""
+
+    source: Any
+    trusted: bool | None
+    functions: Any
+    params: Any
+    text: bool
+
+    def machine(self) -> Machine:
+        """The machine, bound as streams want it."""
+        from fsm_core.loading import load  # here, so that a process pays for it when it starts
+
+        made: Machine = load(self.source, self.trusted, self.functions, self.params)
+        return made.bind(failure_values=True, text=self.text)
+
+
+class MachineBlueprint(NamedTuple):
+    """A recipe and what is to become of each chunk."""
+
+    recipe: Recipe
+    plan: Plan
+
+    def job(self) -> MachineJob:
+        """The job, made anew."""
+        return MachineJob(self.recipe.machine(), self.plan)
+
+
+def calls_out(machine: Machine) -> bool:
+    """Whether a state or an arc calls a function that the host gave."""
+    return any(isinstance(code, Code) and code.kind == "callable" for code in codes_of(machine.definition))
+
+
+def _done(result: BatchResult, count: int, values: list[bytes], indexes: list[int], failures: list[Failed], plan: Plan) -> Done:
+    done = Done(count, result.dropped, _ends(result))
     rejects: list[Row] = []
     for at, failure in result.failures:
         index = indexes[at] if indexes else at
