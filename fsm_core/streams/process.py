@@ -13,6 +13,7 @@ from fsm_core.engine.batch import BatchResult, Failure
 from fsm_core.engine.interpreter import codes_of
 from fsm_core.streams.blocks import Broken
 from fsm_core.streams.lines import Chunk, Lines
+from fsm_core.streams.progress import KEPT_ERRORS
 
 if TYPE_CHECKING:
     from fsm_core.engine.machine import Machine
@@ -30,6 +31,7 @@ class Done:
 
     `blob`: the rows as JSON lines, where the sink is one such file; else `rows` has them.
     `failures`: with the bytes the record had; those of a rejected record are what its end state made of it.
+    `unlisted`: rejected records that are in no list: they are written already, and enough of them are listed.
     """
 
     count: int
@@ -39,6 +41,7 @@ class Done:
     rows: list[Row] = field(default_factory=list)
     rejects: list[Row] = field(default_factory=list)
     failures: list[Failed] = field(default_factory=list)
+    unlisted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +51,29 @@ class Plan:
     blob: bool
     rejects_apart: bool
 
+    @property
+    def settles_rejects(self) -> bool:
+        """Whether a rejected record is only to be counted once the chunk is laid out."""
+        return self.blob and not self.rejects_apart
+
 
 def ready(chunk: Chunk) -> tuple[int, list[bytes], list[int], list[Failed]]:
     """How many records there are, those that the machine can read, the index of each (empty: all are), the failures of the others."""
-    items = chunk.records() if isinstance(chunk, Lines) else chunk
-    if set(map(type, items)) <= {bytes}:
-        return len(items), items, [], []
-    values: list[bytes] = []
+    if isinstance(chunk, Lines):
+        values = chunk.records()
+        return len(values), values, [], []
+    if set(map(type, chunk)) <= {bytes}:
+        return len(chunk), chunk, [], []
+    values = []
     indexes: list[int] = []
     failures: list[Failed] = []
-    for index, item in enumerate(items):
+    for index, item in enumerate(chunk):
         if isinstance(item, Broken):
             failures.append((index, Failure("malformed", message=item.message), bytes(item)))
         else:
             values.append(item)
             indexes.append(index)
-    return len(items), values, indexes, failures
+    return len(chunk), values, indexes, failures
 
 
 class Job(Protocol):
@@ -89,22 +99,41 @@ class Blueprint(Protocol):
 
 
 class MachineJob:
-    """A chunk through one machine."""
+    """A chunk through one machine. Chunks come in the order of the source, if not all of them."""
 
     def __init__(self, machine: Machine, plan: Plan) -> None:
         self._machine, self._plan = machine, plan
+        self._listed = 0
         self.is_async = machine.is_async
         self.is_closed = not calls_out(machine)
 
     def run(self, chunk: Chunk) -> Done:
         """A chunk through a machine that never waits."""
         count, values, indexes, failures = ready(chunk)
-        return _done(self._machine.run(values), count, values, indexes, failures, self._plan)
+        return self._done(self._machine.run(values), count, values, indexes, failures)
 
     async def run_async(self, chunk: Chunk) -> Done:
         """A chunk through a machine that has async functions."""
         count, values, indexes, failures = ready(chunk)
-        return _done(await self._machine.run_async(values), count, values, indexes, failures, self._plan)
+        return self._done(await self._machine.run_async(values), count, values, indexes, failures)
+
+    def _done(self, result: BatchResult, count: int, values: list[bytes], indexes: list[int], failures: list[Failed]) -> Done:
+        done = Done(count, result.dropped, _ends(result), failures=failures)
+        rejects: list[Row] = []
+        settled = self._plan.settles_rejects and self._listed >= KEPT_ERRORS
+        for at, failure in result.failures:
+            index = indexes[at] if indexes else at
+            rejected = failure.reason == "rejected"
+            if rejected and failure.value is not None:
+                rejects.append((index, None, failure.value))
+            if rejected and settled:
+                done.unlisted += 1
+            else:
+                failures.append((index, failure, values[at]))
+        failures.sort(key=_INDEX)
+        self._listed += len(failures)
+        _lay_out(done, result, indexes, rejects, self._plan)
+        return done
 
 
 class Recipe(NamedTuple):
@@ -138,20 +167,6 @@ class MachineBlueprint(NamedTuple):
 def calls_out(machine: Machine) -> bool:
     """Whether a state or an arc calls a function that the host gave."""
     return any(isinstance(code, Code) and code.kind == "callable" for code in codes_of(machine.definition))
-
-
-def _done(result: BatchResult, count: int, values: list[bytes], indexes: list[int], failures: list[Failed], plan: Plan) -> Done:
-    done = Done(count, result.dropped, _ends(result))
-    rejects: list[Row] = []
-    for at, failure in result.failures:
-        index = indexes[at] if indexes else at
-        failures.append((index, failure, values[at]))
-        if failure.reason == "rejected" and failure.value is not None:
-            rejects.append((index, None, failure.value))
-    failures.sort(key=lambda f: f[0])
-    done.failures = failures
-    _lay_out(done, result, indexes, rejects, plan)
-    return done
 
 
 def _ends(result: BatchResult) -> Counter[str]:
