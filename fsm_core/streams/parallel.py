@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import select
 import time
 from collections import deque
 
+from fsm_core.errors import FsmError
 from fsm_core.streams.children import Child
 from fsm_core.streams.lines import Chunk
 from fsm_core.streams.process import Blueprint, Done, Job
@@ -19,6 +21,7 @@ class Pool:
     """The caller's process takes a chunk when all others have enough; where one takes it long, another process does so instead."""
 
     def __init__(self, job: Job, blueprint: Blueprint, processes: int) -> None:
+        _require_portable(blueprint)
         self._job, self._blueprint = job, blueprint
         self._loop = asyncio.get_running_loop()
         self._shares = not job.is_async
@@ -79,3 +82,11 @@ class Pool:
             self._forget(pipe)
         for child in self._children:
             child.close()
+
+
+def _require_portable(blueprint: Blueprint) -> None:
+    """Also where a copy of this process would do: whether a stream runs must not hang on how many threads there are."""
+    try:
+        pickle.dumps(blueprint)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise FsmError(f"parallelism needs functions that can be imported by name: {error}") from error
