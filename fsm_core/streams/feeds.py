@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator
-from itertools import islice
-from typing import Any, Protocol
+from collections.abc import AsyncIterable, Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from typing import IO, Any, Protocol
 
 from fsm_core.errors import SourceError
-from fsm_core.streams.blocks import Blocks, Broken, Values
-from fsm_core.streams.formats import STANDARD, format_of, open_source, unknown
+from fsm_core.streams.blocks import BLOCK, Blocks, Broken, Values
+from fsm_core.streams.formats import STANDARD, Format, format_of, open_source, unknown
 from fsm_core.streams.lines import Chunk, Cutter, Lines
 from fsm_core.streams.values import encoded, values_of
 from fsm_core.streams.waiting import AsyncFeed, Bounds, ThreadFeed
 
-_LISTED = 64  # records of a list that are encoded at once
+_LISTED = 64  # records of a list that are encoded at once, if they are small
 
 
 class Feed(Protocol):
@@ -143,9 +143,15 @@ def feed_of(source: Any, input_format: str, bounds: Bounds) -> Feed:
 
 
 def _listed(records: Iterable[Any]) -> Iterator[Values]:
-    pending = iter(records)
-    while part := [encoded(record) for record in islice(pending, _LISTED)]:
-        yield part, sum(map(len, part))
+    part: list[bytes] = []
+    size = 0
+    for record in records:
+        part.append(encoded(record))
+        size += len(part[-1])
+        if len(part) == _LISTED or size >= BLOCK:
+            yield part, size
+            part, size = [], 0
+    yield part, size
 
 
 def _file_feed(path: str, input_format: str, bounds: Bounds) -> Feed:
@@ -155,8 +161,7 @@ def _file_feed(path: str, input_format: str, bounds: Bounds) -> Feed:
     file, below = open_source(path, form)
     status = os.fstat(below.fileno()) if path != STANDARD else None
     if status is None or not stat.S_ISREG(status.st_mode):
-        read = getattr(file, "read1", file.read)
-        return ThreadFeed((values for values, _ in values_of(Blocks(read), form)), bounds)
+        return ThreadFeed(_waited_for(file, below, form), bounds)
     blocks = _Own(file.read1 if form.compression == "gz" else file.read, path)  # read would lose what came before a fault
 
     def close() -> None:
@@ -166,6 +171,13 @@ def _file_feed(path: str, input_format: str, bounds: Bounds) -> Feed:
     if form.kind in ("jsonl", "txt"):
         return LinesFeed(blocks, form.kind == "txt", bounds.chunk_bytes, close, below.tell, status.st_size)
     return RecordsFeed(values_of(blocks, form), bounds.chunk_bytes, close, below.tell, status.st_size)
+
+
+def _waited_for(file: Any, below: IO[bytes], form: Format) -> Generator[list[bytes], None, None]:
+    """What comes from a pipe, as it comes."""
+    with below, closing(file):
+        for values, _ in values_of(Blocks(getattr(file, "read1", file.read)), form):
+            yield values
 
 
 class _Own(Blocks):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Generator
 from typing import Any, NamedTuple
 
 from fsm_core.errors import SourceError
@@ -130,7 +130,7 @@ class AsyncFeed(_Waiting):
 class ThreadFeed(_Waiting):
     """An iterable that may block, read in one thread of its own from its first record to its last."""
 
-    def __init__(self, source: Iterable[list[bytes]], bounds: Bounds) -> None:
+    def __init__(self, source: Generator[list[bytes], None, None], bounds: Bounds) -> None:
         super().__init__(bounds)
         self._source = source
         self._turn = threading.Condition()
@@ -145,6 +145,7 @@ class ThreadFeed(_Waiting):
                     break
         except BaseException as error:  # noqa: BLE001 - goes to whoever takes the next chunk
             self._error = error
+        self._source.close()
         self._ended = True
         self._tell()
 
