@@ -58,11 +58,11 @@ class Child:
         """Chunks that it has."""
         return len(self._waiting)
 
-    def has_room(self, chunk: Chunk) -> bool:
-        """Whether it takes a chunk without making the caller wait: it waits for one, or the pipe holds what it has not read."""
+    def has_room(self, chunk: Chunk, most: int) -> bool:
+        """Whether it takes one of `most` chunks without making the caller wait: it has none, or the pipe holds what it has not read."""
         if self.dead or (self._up and not self._waiting):
             return True
-        return len(self._waiting) < 2 and sum(size for _, size in self._waiting) + _size(chunk) <= self._room
+        return len(self._waiting) < most and sum(size for _, size in self._waiting) + _size(chunk) <= self._room
 
     def start(self, chunk: Chunk, future: asyncio.Future[Done]) -> None:
         """Send a chunk; `collect` resolves the future."""

@@ -13,6 +13,9 @@ from fsm_core.streams.children import Child
 from fsm_core.streams.lines import Chunk
 from fsm_core.streams.process import Blueprint, Done, Job
 
+_AHEAD = 0.02
+"""Seconds of work that another process should have before it, so that it is busy while the caller is not looking."""
+_FEWEST, _MOST = 2, 8  # chunks that it has before it
 _LONG = 0.05
 """Seconds for which the caller's loop may be kept by one chunk."""
 
@@ -25,6 +28,7 @@ class Pool:
         self._job, self._blueprint = job, blueprint
         self._loop = asyncio.get_running_loop()
         self._shares = not job.is_async
+        self._ahead = _FEWEST
         self._children: list[Child] = []
         self._queue: deque[tuple[Chunk, asyncio.Future[Done]]] = deque()
         self._poll = select.poll()
@@ -43,7 +47,7 @@ class Pool:
         """A chunk on its way; or done already, here."""
         future: asyncio.Future[Done] = self._loop.create_future()
         child = min(self._children, key=lambda c: c.load)
-        if child.has_room(chunk):
+        if child.has_room(chunk, self._ahead):
             child.start(chunk, future)
         elif self._shares:
             self._here(chunk, future)
@@ -57,7 +61,9 @@ class Pool:
             future.set_result(self._job.run(chunk))
         except Exception as error:  # noqa: BLE001 - whoever waits for the chunk raises it
             future.set_exception(error)
-        if time.perf_counter() - started > _LONG:
+        taken = time.perf_counter() - started
+        self._ahead = max(_FEWEST, min(_MOST, int(_AHEAD / taken)))
+        if taken > _LONG:
             self._shares = False
             self._add()
 
@@ -68,7 +74,7 @@ class Pool:
             child.collect()
             if child.dead:
                 self._forget(pipe)
-        while self._queue and (free := min(self._children, key=lambda c: c.load)).has_room(self._queue[0][0]):
+        while self._queue and (free := min(self._children, key=lambda c: c.load)).has_room(self._queue[0][0], self._ahead):
             free.start(*self._queue.popleft())
 
     def _forget(self, pipe: int) -> None:
