@@ -16,8 +16,8 @@ from fsm_core.streams.process import Blueprint, Done, Job
 _AHEAD = 0.02
 """Seconds of work that another process should have before it, so that it is busy while the caller is not looking."""
 _FEWEST, _MOST = 2, 8  # chunks that it has before it
-_LONG = 0.05
-"""Seconds for which the caller's loop may be kept by one chunk."""
+_LONG, _PATIENCE = 0.05, 3
+"""Seconds for which the caller's loop may be kept by one chunk, and how many chunks in a row say that it is no accident."""
 
 
 class Pool:
@@ -28,7 +28,7 @@ class Pool:
         self._job, self._blueprint = job, blueprint
         self._loop = asyncio.get_running_loop()
         self._shares = not job.is_async
-        self._ahead = _FEWEST
+        self._ahead, self._long = _FEWEST, 0
         self._children: list[Child] = []
         self._queue: deque[tuple[Chunk, asyncio.Future[Done]]] = deque()
         self._poll = select.poll()
@@ -63,7 +63,8 @@ class Pool:
             future.set_exception(error)
         taken = time.perf_counter() - started
         self._ahead = max(_FEWEST, min(_MOST, int(_AHEAD / taken)))
-        if taken > _LONG:
+        self._long = self._long + 1 if taken > _LONG else 0
+        if self._long == _PATIENCE:
             self._shares = False
             self._add()
 

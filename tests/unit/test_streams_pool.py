@@ -91,11 +91,11 @@ def test_functions_of_the_host_run_in_every_process() -> None:
 
 
 def test_long_chunks_are_left_to_the_others() -> None:
-    """A chunk that keeps the caller's loop is the last one there: from then on it only reads and writes."""
+    """Three chunks that keep the caller's loop are the last ones there: from then on it only reads and writes."""
     got: list[Any] = []
-    run(calling(stream_functions.slow), [{"n": n} for n in range(60)], got.extend, CoreStreamConfig(chunk_size=4, parallelism=2))
-    assert [r["n"] for r in got] == list(range(60))
-    assert sum(r["pid"] == os.getpid() for r in got) <= 4
+    run(calling(stream_functions.slow), [{"n": n} for n in range(120)], got.extend, CoreStreamConfig(chunk_size=4, parallelism=2))
+    assert [r["n"] for r in got] == list(range(120))
+    assert sum(r["pid"] == os.getpid() for r in got) == 12
 
 
 def test_functions_that_wait_leave_the_caller_free() -> None:
