@@ -1,4 +1,4 @@
-"""The command line: `python -m benchmarks [kafka|machine] [--records N] [--runs N]`."""
+"""The command line: `python -m benchmarks [kafka|machine|streams] [--records N] [--runs N]`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import streams
 from benchmarks.contest import CONTENDERS, OURS, Outcome, contest
 from benchmarks.machine_cost import machine_cost
 from benchmarks.topics import Topics
@@ -25,14 +26,17 @@ INPUT = "benchmark-input"
 def main() -> int:
     """0 when every result of every run was right, else 1."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("kafka", "machine"), default="kafka")
+    parser.add_argument("what", nargs="?", choices=("kafka", "machine", "streams"), default="kafka")
     parser.add_argument("--records", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--dataknobs", metavar="PYTHON", help="streams: a Python that has dataknobs-fsm, to compare with it too")
     asked = parser.parse_args()
     if asked.records < 1 or asked.runs < 1:
         parser.error("--records and --runs must be 1 or more")
     if asked.what == "machine":
         return _machine(asked.records, asked.runs)
+    if asked.what == "streams":
+        return _streams(asked.records, asked.runs, asked.dataknobs)
     outcomes = _kafka(asked.records, asked.runs)
     Console(width=140).print(_table(outcomes))
     return int(any(o.missing or o.doubled or o.wrong or o.uncommitted for o in outcomes))
@@ -44,6 +48,16 @@ def _machine(records: int, runs: int) -> int:
         print(f"{name:12} {cost:6.2f} µs/record   x{cost / costs['Machine.run']:.2f}")
     _keep({"what": "machine", "records": records, "runs": runs, **costs})
     return 0
+
+
+def _streams(records: int, runs: int, dataknobs: str | None) -> int:
+    done = []
+    for run in streams.streams(records, runs, dataknobs):
+        done.append(run)
+        _keep({"what": "streams", **asdict(run)})
+        print(json.dumps(asdict(run)), flush=True)
+    Console(width=160).print(streams.table(done))
+    return int(not all(run.right for run in done))
 
 
 def _kafka(records: int, runs: int) -> list[Outcome]:

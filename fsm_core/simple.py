@@ -8,15 +8,12 @@ import threading
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Self, TypeVar
 
-import orjson
-
 from fsm_core.engine.batch import Failure
 from fsm_core.streams.chain import Chain, Stage, Staged
 from fsm_core.streams.config import CoreStreamConfig
-from fsm_core.streams.parallel import Recipe
+from fsm_core.streams.process import Recipe
 from fsm_core.streams.progress import Progress, Tally
 from fsm_core.streams.stream import Request, Stream, config_of
-from fsm_core.streams.values import Broken, encoded
 
 T = TypeVar("T")
 OnProgress = Callable[[Progress], Any] | None
@@ -39,21 +36,7 @@ class AsyncSimpleFSM:
         """One record; never raises for a bad one. `outputs` is there only after a fan-out."""
         if not isinstance(data, dict):
             return _failed(data, f"the record is not an object but {type(data).__name__}")
-        if self.machine.is_async:
-            return await self._process_async(data)
-        return _result(self.machine.process(data))
-
-    async def _process_async(self, data: dict[str, Any]) -> dict[str, Any]:
-        """By way of a batch of one, which is what awaits functions; it knows no path but a failure's."""
-        value = encoded(data)
-        if isinstance(value, Broken):
-            return _failed(data, value.message)
-        batch = await self.machine.bind(failure_values=True).run_async([value])
-        failure = batch.failures[0][1] if batch.failures else None
-        last = failure.value if failure is not None else batch.rows[0][2] if batch.rows else None
-        end = batch.ends[0]
-        path = failure.path if failure is not None else ()
-        return _as_result(end, data if last is None else orjson.loads(last), path, failure)
+        return _result(await self.machine.process_async(data))
 
     async def process_batch(self, records: Iterable[dict[str, Any]], on_progress: OnProgress = None) -> list[dict[str, Any]]:
         """The result of each record, in order; `on_progress` after every hundred."""

@@ -117,10 +117,17 @@ class Machine:
     def process(self, data: dict[str, Any], meta: Meta | None = None, now: float | None = None) -> Trace:
         """One record through the interpreter; never raises for a bad record."""
         walk, tally, _ = self._one(data, meta, now, None)
-        failure = tally.failures[0][1] if tally.failures else None
-        end = walk.end
-        return Trace(tally.ends[0], walk.state.data, tuple(walk.path), failure,
-                     None if end is None else end.outcome or "output", None if end is None else end.route)
+        return _trace(walk, tally)
+
+    async def process_async(self, data: dict[str, Any], meta: Meta | None = None, now: float | None = None) -> Trace:
+        """`process` on a machine of any kind; async functions are awaited on the running loop."""
+        if not self.is_async:
+            return self.process(data, meta, now)
+        interpreter = Interpreter(self.definition, self._functions, _awaiting(asyncio.get_running_loop()))
+        state, tally = State(copy.deepcopy(data), no_meta if meta is None else lambda: meta, _moment(now)), Tally()
+        walk = await asyncio.to_thread(interpreter.walk, state)
+        self._delivery.settle(walk, 0, tally)
+        return _trace(walk, tally)
 
     def explain(self, record: dict[str, Any], meta: Meta | None = None, now: float | None = None) -> list[dict[str, Any]]:
         """One record, step by step: data before and after each state, each guard with its value, how it ended."""
@@ -186,6 +193,12 @@ class Machine:
     def _refuse_async(self) -> None:
         if self.is_async:
             raise AsyncMachineError(f"{self.definition.name} has async functions: use run_async")
+
+
+def _trace(walk: Walk, tally: Tally) -> Trace:
+    end = walk.end
+    return Trace(tally.ends[0], walk.state.data, tuple(walk.path), tally.failures[0][1] if tally.failures else None,
+                 None if end is None else end.outcome or "output", None if end is None else end.route)
 
 
 def _is_async(code: object) -> bool:

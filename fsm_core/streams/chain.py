@@ -6,7 +6,6 @@ in an error, is dropped or fails leaves the chain there, and keeps the position 
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -15,12 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from fsm_core.engine.batch import Failure
 from fsm_core.streams.config import CoreStreamConfig
-from fsm_core.streams.parallel import Here, Pool, Recipe
-from fsm_core.streams.pipeline import Runner
-from fsm_core.streams.process import Done, Plan, Row
+from fsm_core.streams.lines import Chunk, Lines
+from fsm_core.streams.process import Done, MachineJob, Plan, Recipe, Row
 from fsm_core.streams.progress import Tally
 from fsm_core.streams.stream import Request, Stream, config_of
-from fsm_core.streams.values import encoded
 
 if TYPE_CHECKING:
     from fsm_core.engine.machine import Machine
@@ -97,57 +94,58 @@ class ChainStream(Stream):
         super().__init__(*stages[-1], request, config)
         self._pipeline.tally = ChainTally(stages)
 
-    def _runner(self, machine: Machine, recipe: Recipe, plan: Plan, config: CoreStreamConfig, text: bool) -> Runner:
-        recipes = [stage.recipe._replace(text=text and at == 0) for at, stage in enumerate(self._stages)]
-        names = names_of(self._stages)
-        if config.parallelism > 1:
-            return ChainPool(recipes, names, plan, config.parallelism)
+    def _jobs(self, machine: Machine, recipe: Recipe, plan: Plan, text: bool) -> tuple[ChainJob, ChainBlueprint]:
+        recipes = tuple(stage.recipe._replace(text=text and at == 0) for at, stage in enumerate(self._stages))
         bound = [stage.machine.bind(failure_values=True, text=text and at == 0) for at, stage in enumerate(self._stages)]
-        return ChainHere(bound, names, plan)
+        names = names_of(self._stages)
+        return ChainJob(bound, names, plan), ChainBlueprint(recipes, names, plan)
 
 
-class ChainHere:
-    """The stages in the caller's own process."""
+class ChainJob:
+    """A chunk through every stage."""
 
     def __init__(self, machines: list[Machine], names: list[str], plan: Plan) -> None:
-        self._steps = [Here(machine, _APART) for machine in machines]
+        self._steps = [MachineJob(machine, _APART) for machine in machines]
         self._names, self._plan = names, plan
+        self.is_async = any(step.is_async for step in self._steps)
+        self.is_closed = all(step.is_closed for step in self._steps)
 
-    async def run(self, items: list[Any]) -> ChainDone:
-        """One chunk through every stage."""
-        walk = _Walk(items)
+    def run(self, chunk: Chunk) -> ChainDone:
+        """Where no stage waits."""
+        walk = _Walk(chunk)
         for name, step in zip(self._names, self._steps, strict=True):
             started = time.perf_counter()
-            done = await step.run(walk.items)
+            done = step.run(walk.items)
             walk.take(name, done, time.perf_counter() - started)
         return walk.finish(self._plan)
 
-    async def close(self) -> None:
-        """Nothing to end."""
+    async def run_async(self, chunk: Chunk) -> ChainDone:
+        """Where some stage waits."""
+        walk = _Walk(chunk)
+        for name, step in zip(self._names, self._steps, strict=True):
+            started = time.perf_counter()
+            done = await step.run_async(walk.items)
+            walk.take(name, done, time.perf_counter() - started)
+        return walk.finish(self._plan)
 
 
-class ChainPool(Pool):
-    """The stages in other processes; a chunk stays in one of them."""
+class ChainBlueprint(NamedTuple):
+    """The recipe of each stage, and what is to become of each chunk."""
 
-    def __init__(self, recipes: list[Recipe], names: list[str], plan: Plan, processes: int) -> None:
-        super().__init__((recipes, names, plan), processes, _start, _chunk)
+    recipes: tuple[Recipe, ...]
+    names: list[str]
+    plan: Plan
 
-
-_worker: list[ChainHere] = []  # a process's one chain: a pool's tasks have no other place for it
-
-
-def _start(recipes: list[Recipe], names: list[str], plan: Plan) -> None:
-    _worker[:] = [ChainHere([recipe.machine() for recipe in recipes], names, plan)]
-
-
-def _chunk(items: list[Any]) -> Done:
-    return asyncio.run(_worker[0].run(items))
+    def job(self) -> ChainJob:
+        """The job, made anew."""
+        return ChainJob([recipe.machine() for recipe in self.recipes], self.names, self.plan)
 
 
 class _Walk:
     """A chunk on its way through the stages; `items` is what the next stage gets."""
 
-    def __init__(self, items: list[Any]) -> None:
+    def __init__(self, chunk: Chunk) -> None:
+        items = chunk.records() if isinstance(chunk, Lines) else chunk
         self.items = self._source = items
         self._where: Sequence[int] = range(len(items))  # of each item, its index in the source's chunk
         self._done = ChainDone(len(items))
@@ -160,7 +158,7 @@ class _Walk:
         for index, failure, _ in got.failures:
             source = where[index]
             done.left[source] = len(done.parts)
-            done.failures.append((source, _placed(name, failure), bytes(encoded(self._source[source]))))
+            done.failures.append((source, _placed(name, failure), bytes(self._source[source])))
         self._rejects += [(where[index], route, value) for index, route, value in got.rejects]
         first = not done.parts  # its indexes are the source's
         self._rows = got.rows if first else [(where[index], route, value) for index, route, value in got.rows]

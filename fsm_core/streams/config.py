@@ -33,11 +33,12 @@ class CoreStreamConfig:
 
     @property
     def chunk(self) -> int:
-        """Records of a chunk that all three bounds allow."""
-        return min(self.chunk_size, self.backpressure_threshold, self.buffer_size)
+        """Records of a chunk that all three bounds allow, with a chunk for each process and one more."""
+        at_once = 1 if self.parallelism == 1 else self.parallelism + 1
+        return min(self.chunk_size, max(1, min(self.backpressure_threshold, self.buffer_size) // at_once))
 
     @property
     def window(self) -> int:
         """Chunks that may be on their way at once, so that neither bound on records is passed."""
         allowed = min(self.backpressure_threshold, self.buffer_size) // self.chunk
-        return max(1, min(allowed, 2 * self.parallelism + 1))
+        return max(1, min(allowed, 8 * self.parallelism))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
-import threading
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
-from itertools import islice
-from typing import Any, Protocol
+from collections.abc import AsyncIterable, Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from typing import IO, Any, Protocol
 
 from fsm_core.errors import SourceError
-from fsm_core.streams.formats import STANDARD, format_of, open_source, unknown
-from fsm_core.streams.values import BLOCK, Blocks, Values, values_of
+from fsm_core.streams.blocks import BLOCK, Blocks, Broken, Values
+from fsm_core.streams.formats import STANDARD, Format, format_of, open_source, unknown
+from fsm_core.streams.lines import Chunk, Cutter, Lines
+from fsm_core.streams.values import encoded, values_of
+from fsm_core.streams.waiting import AsyncFeed, Bounds, ThreadFeed
+
+_LISTED = 64  # records of a list that are encoded at once, if they are small
 
 
 class Feed(Protocol):
@@ -23,7 +26,11 @@ class Feed(Protocol):
     @property
     def bytes_read(self) -> int | None: ...
 
-    async def take(self, most: int) -> list[Any]:
+    def ready(self, most: int) -> Chunk | None:
+        """What `take` would give, if it need not wait."""
+        ...
+
+    async def take(self, most: int) -> Chunk:
         """Up to `most` records, in order; empty at the end. Raises what the source raised, after its records."""
         ...
 
@@ -39,15 +46,11 @@ class Feed(Protocol):
         ...
 
 
-class FileFeed:
-    """A regular file, or a list: reading it never waits for anybody."""
+class _Whole:
+    """What the feeds that never wait for anybody share: a regular file, or a list."""
 
-    def __init__(self, values: Iterator[Values], close: Callable[[], None], position: Callable[[], int] | None,
-                 total: int | None, most_bytes: int) -> None:
-        self._values, self._close, self._position = values, close, position
-        self._held: list[Any] = []
-        self._at = 0
-        self._most_bytes = most_bytes
+    def __init__(self, close: Callable[[], None], position: Callable[[], int] | None, total: int | None) -> None:
+        self._close, self._position = close, position
         self._stopped = False
         self.bytes_total = total
 
@@ -55,12 +58,41 @@ class FileFeed:
     def bytes_read(self) -> int | None:
         return self._position() if self._position else None
 
-    async def take(self, most: int) -> list[Any]:
-        out: list[Any] = []
+    def ready(self, most: int) -> Chunk | None:
+        raise NotImplementedError
+
+    async def take(self, most: int) -> Chunk:
+        return self.ready(most) or []
+
+    def release(self, count: int) -> None:
+        """Nothing is read ahead but one block."""
+
+    def stop(self) -> None:
+        self._stopped = True  # a block read ahead is not in hand: nobody counted it
+
+    def abandon(self) -> None:
+        self._close()
+
+    async def close(self) -> None:
+        self._close()
+
+
+class RecordsFeed(_Whole):
+    """Records that have to be looked at one by one to be found: tables, arrays, lists."""
+
+    def __init__(self, values: Iterator[Values], most_bytes: int, close: Callable[[], None] = lambda: None,
+                 position: Callable[[], int] | None = None, total: int | None = None) -> None:
+        super().__init__(close, position, total)
+        self._values, self._most_bytes = values, most_bytes
+        self._held: list[bytes] = []
+        self._at = 0
+
+    def ready(self, most: int) -> Chunk | None:
+        out: list[bytes] = []
         size = 0
-        while len(out) < most and size < self._most_bytes:
+        while not self._stopped and len(out) < most and size < self._most_bytes:
             if self._at == len(self._held):
-                more = None if self._stopped else next(self._values, None)
+                more = next(self._values, None)
                 if more is None:
                     break
                 self._held, taken = more
@@ -68,207 +100,94 @@ class FileFeed:
                 size += taken
             piece = self._held[self._at:self._at + most - len(out)]
             self._at += len(piece)
-            out = out + piece if out else piece
-        return out
-
-    def release(self, count: int) -> None:
-        """Nothing is read ahead but one block."""
-
-    def stop(self) -> None:
-        self._stopped, self._held, self._at = True, [], 0  # a block read ahead is not in hand: nobody counted it
-
-    def abandon(self) -> None:
-        self._close()
-
-    async def close(self) -> None:
-        self._close()
-
-
-class _Waiting:
-    """What the feeds that wait for their source share: a bounded buffer and the rules of when a chunk is ready."""
-
-    bytes_total: int | None = None
-    bytes_read: int | None = None
-
-    def __init__(self, most_unwritten: int, max_wait: float) -> None:
-        self._room = most_unwritten
-        self._max_wait = max_wait
-        self._loop = asyncio.get_running_loop()
-        self._news = asyncio.Event()
-        self._buffer: list[Any] = []
-        self._ended = False
-        self._error: BaseException | None = None
-
-    async def take(self, most: int) -> list[Any]:
-        since: float | None = None
-        while len(self._buffer) < most and not self._ended:
-            if self._buffer and since is None:
-                since = self._loop.time()
-            left = None if since is None else since + self._max_wait - self._loop.time()
-            if left is not None and left <= 0:
-                break
-            self._news.clear()
-            try:
-                await asyncio.wait_for(self._news.wait(), left)
-            except TimeoutError:
-                break
-        return self._pop(most)
-
-    def _pop(self, most: int) -> list[Any]:
-        out, self._buffer = self._buffer[:most], self._buffer[most:]
-        if not out and self._error is not None:
-            raise self._error
+            out += piece
         return out
 
 
-class AsyncFeed(_Waiting):
-    """An async iterable, read by a task of its own, so that no wait of ours cancels its `__anext__`."""
+class LinesFeed(_Whole):
+    """A file of lines: a chunk is a piece of it."""
 
-    def __init__(self, source: AsyncIterable[Any], most_unwritten: int, max_wait: float) -> None:
-        super().__init__(most_unwritten, max_wait)
-        self._writable = asyncio.Event()
-        self._source: AsyncIterator[Any] = aiter(source)
-        self._task = asyncio.create_task(self._read())
+    def __init__(self, blocks: Blocks, text: bool, most_bytes: int, close: Callable[[], None], position: Callable[[], int],
+                 total: int) -> None:
+        super().__init__(close, position, total)
+        self._blocks, self._text = blocks, text
+        self._cutter = Cutter(blocks, most_bytes)
+        self._last: list[bytes] | None = None
 
-    async def _read(self) -> None:
-        try:
-            async for record in self._source:
-                self._buffer.append(record)
-                self._room -= 1
-                self._news.set()
-                while self._room <= 0:
-                    self._writable.clear()
-                    await self._writable.wait()
-        except asyncio.CancelledError:
-            if not self._ended:  # the source cancelled itself
-                self._error = SourceError("the source was cancelled")
-        except BaseException as error:  # noqa: BLE001 - goes to whoever takes the next chunk
-            self._error = error
-        self._ended = True
-        self._news.set()
-
-    def release(self, count: int) -> None:
-        self._room += count
-        self._writable.set()
-
-    def stop(self) -> None:
-        self._ended = True
-        self._task.cancel()
-        self._news.set()
-
-    def abandon(self) -> None:
-        self.stop()
-
-    async def close(self) -> None:
-        self.stop()
-        await asyncio.wait([self._task])
-        closing = getattr(self._source, "aclose", None)
-        if closing is not None:
-            await closing()
+    def ready(self, most: int) -> Chunk | None:
+        if self._stopped:
+            return []
+        if self._last is not None:
+            last, self._last = self._last, []
+            return last
+        data = self._cutter.take(most)
+        if self._blocks.fault is not None:
+            whole = data.rfind(b"\n") + 1
+            self._last = [Broken.because(data[whole:], self._blocks.fault)]
+            data = data[:whole]
+            return Lines(data, self._text) if data else self.ready(most)
+        return Lines(data, self._text) if data else []
 
 
-class ThreadFeed(_Waiting):
-    """An iterable that may block, read in one thread of its own from its first record to its last."""
-
-    def __init__(self, source: Iterable[list[Any]], most_unwritten: int, max_wait: float) -> None:
-        super().__init__(most_unwritten, max_wait)
-        self._source = source
-        self._turn = threading.Condition()
-        self._thread = threading.Thread(target=self._read, name="fsm-source", daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        try:
-            for records in self._source:
-                for at in range(0, len(records), BLOCK):
-                    self._put(records[at:at + BLOCK])
-                if self._ended:
-                    break
-        except BaseException as error:  # noqa: BLE001 - goes to whoever takes the next chunk
-            self._error = error
-        self._ended = True
-        self._tell()
-
-    def _put(self, records: list[Any]) -> None:
-        while records and not self._ended:
-            with self._turn:
-                self._turn.wait_for(lambda: self._room > 0 or self._ended)
-                if self._stopped():
-                    return
-                part, records = records[:self._room], records[self._room:]
-                self._room -= len(part)
-                self._buffer.extend(part)
-            self._tell()
-
-    def _stopped(self) -> bool:
-        return self._ended  # another thread may have set it while this one waited
-
-    def _tell(self) -> None:
-        try:
-            self._loop.call_soon_threadsafe(self._news.set)
-        except RuntimeError:  # the loop is closed: nobody waits any more
-            self._ended = True
-
-    def _pop(self, most: int) -> list[Any]:
-        with self._turn:
-            return super()._pop(most)
-
-    def release(self, count: int) -> None:
-        with self._turn:
-            self._room += count
-            self._turn.notify()
-
-    def stop(self) -> None:
-        with self._turn:
-            self._ended = True
-            self._turn.notify()
-        self._news.set()
-
-    def abandon(self) -> None:
-        self.stop()
-
-    async def close(self) -> None:
-        self.stop()
-
-
-def _listed(records: Iterable[Any]) -> Iterator[Values]:
-    pending = iter(records)
-    while part := list(islice(pending, 1000)):
-        yield part, 0
-
-
-def feed_of(source: Any, input_format: str, most_unwritten: int, max_wait: float, most_bytes: int) -> Feed:
+def feed_of(source: Any, input_format: str, bounds: Bounds) -> Feed:
     """The feed for what the caller gave as a source."""
     if isinstance(source, (str, os.PathLike)):
-        return _file_feed(os.fspath(source), input_format, most_unwritten, max_wait, most_bytes)
+        return _file_feed(os.fspath(source), input_format, bounds)
     if isinstance(source, AsyncIterable):
-        return AsyncFeed(source, most_unwritten, max_wait)
+        return AsyncFeed(source, bounds)
     if isinstance(source, (list, tuple)):
-        return FileFeed(_listed(source), lambda: None, None, None, most_bytes)
+        return RecordsFeed(_listed(source), bounds.chunk_bytes)
     if isinstance(source, Iterable) and not isinstance(source, (bytes, dict)):
-        return ThreadFeed(([record] for record in source), most_unwritten, max_wait)
+        return ThreadFeed(([encoded(record)] for record in source), bounds)
     raise SourceError(f"a source is a path or an iterable of records, not {type(source).__name__}")
 
 
-def _file_feed(path: str, input_format: str, most_unwritten: int, max_wait: float, most_bytes: int) -> Feed:
+def _listed(records: Iterable[Any]) -> Iterator[Values]:
+    part: list[bytes] = []
+    size = 0
+    for record in records:
+        part.append(encoded(record))
+        size += len(part[-1])
+        if len(part) == _LISTED or size >= BLOCK:
+            yield part, size
+            part, size = [], 0
+    yield part, size
+
+
+def _file_feed(path: str, input_format: str, bounds: Bounds) -> Feed:
     form = format_of(path, input_format)
     if form is None:
         raise SourceError(unknown(path, input_format))
     file, below = open_source(path, form)
     status = os.fstat(below.fileno()) if path != STANDARD else None
     if status is None or not stat.S_ISREG(status.st_mode):
-        read = getattr(file, "read1", file.read)
-        return ThreadFeed((values for values, _ in values_of(Blocks(read), form)), most_unwritten, max_wait)
-    blocks = Blocks(file.read1 if form.compression == "gz" else file.read)  # read would lose what came before a fault
+        return ThreadFeed(_waited_for(file, below, form), bounds)
+    blocks = _Own(file.read1 if form.compression == "gz" else file.read, path)  # read would lose what came before a fault
 
     def close() -> None:
         file.close()
         below.close()
 
-    def values() -> Iterator[Values]:
-        for some in values_of(blocks, form):
-            if blocks.foreign:
-                raise SourceError(f"{path}: {blocks.fault}")
-            yield some
+    if form.kind in ("jsonl", "txt"):
+        return LinesFeed(blocks, form.kind == "txt", bounds.chunk_bytes, close, below.tell, status.st_size)
+    return RecordsFeed(values_of(blocks, form), bounds.chunk_bytes, close, below.tell, status.st_size)
 
-    return FileFeed(values(), close, below.tell, status.st_size, most_bytes)
+
+def _waited_for(file: Any, below: IO[bytes], form: Format) -> Generator[list[bytes], None, None]:
+    """What comes from a pipe, as it comes."""
+    with below, closing(file):
+        for values, _ in values_of(Blocks(getattr(file, "read1", file.read)), form):
+            yield values
+
+
+class _Own(Blocks):
+    """The blocks of a file that is refused if it is not at all what its name says."""
+
+    def __init__(self, read: Callable[[int], bytes], path: str) -> None:
+        super().__init__(read)
+        self._path = path
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from super().__iter__()
+        if self.foreign:
+            raise SourceError(f"{self._path}: {self.fault}")

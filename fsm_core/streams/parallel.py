@@ -1,103 +1,99 @@
-"""Chunks through several processes, results in the order of the chunks."""
+"""Chunks through several processes, the caller's among them."""
 
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-import signal
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, Any, NamedTuple
+import pickle
+import select
+import time
+from collections import deque
 
 from fsm_core.errors import FsmError
-from fsm_core.streams.process import Done, Plan, process, process_async
-from fsm_core.streams.values import encoded
+from fsm_core.streams.children import Child
+from fsm_core.streams.lines import Chunk
+from fsm_core.streams.process import Blueprint, Done, Job
 
-if TYPE_CHECKING:
-    from fsm_core.engine.machine import Machine
-
-
-class Recipe(NamedTuple):
-    """How a process makes the machine; functions must be importable by name to get there."""
-
-    source: Any
-    trusted: bool | None
-    functions: Any
-    params: Any
-    text: bool
-
-    def machine(self) -> Machine:
-        """The machine, bound as streams want it."""
-        from fsm_core.loading import load  # here, so that a process pays for it when it starts
-
-        made: Machine = load(self.source, self.trusted, self.functions, self.params)
-        return made.bind(failure_values=True, text=self.text)
-
-
-class Here:
-    """The caller's own process."""
-
-    def __init__(self, machine: Machine, plan: Plan) -> None:
-        self._machine, self._plan = machine, plan
-
-    async def run(self, items: list[Any]) -> Done:
-        """One chunk."""
-        if self._machine.is_async:
-            return await process_async(self._machine, items, self._plan)
-        return process(self._machine, items, self._plan)
-
-    async def close(self) -> None:
-        """Nothing to end."""
+_AHEAD = 0.02
+"""Seconds of work that another process should have before it, so that it is busy while the caller is not looking."""
+_FEWEST, _MOST = 2, 8  # chunks that it has before it
+_LONG, _PATIENCE = 0.05, 3
+"""Seconds for which the caller's loop may be kept by one chunk, and how many chunks in a row say that it is no accident."""
 
 
 class Pool:
-    """Other processes; `run` may be called again before an earlier call is done."""
+    """The caller's process takes a chunk when all others have enough; where one takes it long, another process does so instead."""
 
-    def __init__(self, given: tuple[Any, ...], processes: int, start: Callable[..., None] | None = None,
-                 chunk: Callable[[list[Any]], Done] | None = None) -> None:
-        """`start(*given)` is called once in each process, `chunk(items)` for every chunk; by default of one machine."""
-        context = multiprocessing.get_context("forkserver")
-        self._chunk = chunk or _chunk
-        self._executor = ProcessPoolExecutor(processes, context, _begin, (start or _start, given))
+    def __init__(self, job: Job, blueprint: Blueprint, processes: int) -> None:
+        _require_portable(blueprint)
+        self._job, self._blueprint = job, blueprint
+        self._loop = asyncio.get_running_loop()
+        self._shares = not job.is_async
+        self._ahead, self._long = _FEWEST, 0
+        self._children: list[Child] = []
+        self._queue: deque[tuple[Chunk, asyncio.Future[Done]]] = deque()
+        self._poll = select.poll()
+        self._by_pipe: dict[int, Child] = {}
+        for _ in range(processes - self._shares):
+            self._add()
 
-    async def run(self, items: list[Any]) -> Done:
-        """One chunk, in whichever process is free."""
-        kinds = set(map(type, items))
-        joined: bytes | list[Any] = items if kinds != {bytes} else b"\n".join(items)
-        if kinds == {bytes} and joined.count(b"\n") != len(items) - 1:
-            joined = items  # elements of an array may span lines
-        elif dict in kinds:
-            joined = [encoded(item) for item in items]
+    def _add(self) -> None:
+        child = Child(self._job, self._blueprint, self._children)
+        self._children.append(child)
+        self._by_pipe[child.pipe] = child
+        self._poll.register(child.pipe, select.POLLIN)
+        self._loop.add_reader(child.pipe, self.collect)  # looks again: the result may have been taken since
+
+    def start(self, chunk: Chunk) -> asyncio.Future[Done]:
+        """A chunk on its way; or done already, here."""
+        future: asyncio.Future[Done] = self._loop.create_future()
+        child = min(self._children, key=lambda c: c.load)
+        if child.has_room(chunk, self._ahead):
+            child.start(chunk, future)
+        elif self._shares:
+            self._here(chunk, future)
+        else:
+            self._queue.append((chunk, future))
+        return future
+
+    def _here(self, chunk: Chunk, future: asyncio.Future[Done]) -> None:
+        started = time.perf_counter()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, _split, self._chunk, joined)
-        except BrokenProcessPool as error:
-            raise FsmError("a process of the stream died (out of memory?), or the program does not guard its start "
-                           "with `if __name__ == '__main__'`") from error
+            future.set_result(self._job.run(chunk))
+        except Exception as error:  # noqa: BLE001 - whoever waits for the chunk raises it
+            future.set_exception(error)
+        taken = time.perf_counter() - started
+        self._ahead = max(_FEWEST, min(_MOST, int(_AHEAD / taken)))
+        self._long = self._long + 1 if taken > _LONG else 0
+        if self._long == _PATIENCE:
+            self._shares = False
+            self._add()
+
+    def collect(self) -> None:
+        """Take what is there, without a turn of the loop."""
+        for pipe, _ in self._poll.poll(0):
+            child = self._by_pipe[pipe]
+            child.collect()
+            if child.dead:
+                self._forget(pipe)
+        while self._queue and (free := min(self._children, key=lambda c: c.load)).has_room(self._queue[0][0], self._ahead):
+            free.start(*self._queue.popleft())
+
+    def _forget(self, pipe: int) -> None:
+        del self._by_pipe[pipe]
+        self._poll.unregister(pipe)
+        self._loop.remove_reader(pipe)
 
     async def close(self) -> None:
         """End the processes."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        for pipe in list(self._by_pipe):
+            self._forget(pipe)
+        for child in self._children:
+            child.close()
 
 
-_worker: list[tuple[Machine, Plan]] = []  # a process's one machine: a pool's tasks have no other place for it
-
-
-def _begin(start: Callable[..., None], given: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller's process decides when to end
-    start(*given)
-
-
-def _split(chunk: Callable[[list[Any]], Done], joined: bytes | list[Any]) -> Done:
-    return chunk(joined.split(b"\n") if isinstance(joined, bytes) else joined)
-
-
-def _start(recipe: Recipe, plan: Plan) -> None:
-    _worker[:] = [(recipe.machine(), plan)]
-
-
-def _chunk(items: list[Any]) -> Done:
-    machine, plan = _worker[0]
-    if machine.is_async:
-        return asyncio.run(process_async(machine, items, plan))
-    return process(machine, items, plan)
+def _require_portable(blueprint: Blueprint) -> None:
+    """Also where a copy of this process would do: whether a stream runs must not hang on how many threads there are."""
+    try:
+        pickle.dumps(blueprint)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise FsmError(f"parallelism needs functions that can be imported by name: {error}") from error

@@ -50,6 +50,8 @@ class Tally:
         self.records += done.count
         self.dropped += done.dropped
         self.by_state.update(done.ends)
+        self.failed += done.unlisted
+        self.rejected += done.unlisted
         for index, failure, _ in done.failures:
             self._fail(first + index, failure)
 

@@ -29,7 +29,7 @@ class LinesSink:
     def __init__(self, path: str, file: Any) -> None:
         self._path, self._file = path, file
 
-    def write_blob(self, blob: bytes) -> None:
+    def write_blob(self, blob: bytes | bytearray) -> None:
         """Write all of it: an unbuffered file may take less at once than it is given."""
         try:
             left = memoryview(blob)

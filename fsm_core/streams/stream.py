@@ -12,10 +12,11 @@ from fsm_core.streams.config import CoreStreamConfig
 from fsm_core.streams.feeds import feed_of
 from fsm_core.streams.formats import format_of
 from fsm_core.streams.memory import MemoryLimit
-from fsm_core.streams.parallel import Here, Pool, Recipe
-from fsm_core.streams.pipeline import Pipeline, Runner
-from fsm_core.streams.process import Plan
+from fsm_core.streams.parallel import Pool
+from fsm_core.streams.pipeline import Pipeline
+from fsm_core.streams.process import Blueprint, Job, MachineBlueprint, MachineJob, Plan, Recipe
 from fsm_core.streams.progress import Progress
+from fsm_core.streams.waiting import Bounds
 from fsm_core.streams.writing import Writer, refuse_overlap, targets_of
 
 if TYPE_CHECKING:
@@ -52,21 +53,21 @@ class Stream:
         text = _is_text(request)
         memory = MemoryLimit(config.memory_limit_mb, config.chunk)
         refuse_overlap(request.source, targets_of(request.sink, request.error_sink, request.dead_letter))
-        feed = feed_of(request.source, request.input_format, config.backpressure_threshold, config.max_wait,
-                       memory.chunk_bytes)
+        feed = feed_of(request.source, request.input_format,
+                       Bounds(config.backpressure_threshold, config.max_wait, memory.chunk_bytes))
         try:
             writer = Writer(request.sink, request.error_sink, request.dead_letter, definition=machine.definition,
                             append=request.append, output_format=request.output_format, most=config.buffer_size)
-            runner = self._runner(machine, recipe, writer.plan, config, text)
-            self._pipeline = Pipeline(feed, runner, writer, config, memory, request.on_progress)
+            job, blueprint = self._jobs(machine, recipe, writer.plan, text)
+            pool = Pool(job, blueprint, config.parallelism) if config.parallelism > 1 else None
+            self._pipeline = Pipeline(feed, job, pool, writer, config, memory, request.on_progress)
         except BaseException:
             feed.abandon()
             raise
 
-    def _runner(self, machine: Machine, recipe: Recipe, plan: Plan, config: CoreStreamConfig, text: bool) -> Runner:
-        if config.parallelism > 1:
-            return Pool((recipe._replace(text=text), plan), config.parallelism)
-        return Here(machine.bind(failure_values=True, text=text), plan)
+    def _jobs(self, machine: Machine, recipe: Recipe, plan: Plan, text: bool) -> tuple[Job, Blueprint]:
+        recipe = recipe._replace(text=text)
+        return MachineJob(machine.bind(failure_values=True, text=text), plan), MachineBlueprint(recipe, plan)
 
     def stop(self) -> None:
         """Read no more; `run` returns when what was read is written."""

@@ -93,7 +93,7 @@ def test_async_functions_are_awaited() -> None:
         return await fsm.process({"n": 2}), await fsm.process_stream([{"n": 1}, {"n": "x"}])
 
     one, summary = asyncio.run(main())
-    assert (one["final_state"], one["data"], one["success"]) == ("out", {"n": 4}, True)
+    assert (one["final_state"], one["data"], one["path"], one["success"]) == ("out", {"n": 4}, ["in", "out"], True)
     assert summary["successful"] == 2
 
 

@@ -6,8 +6,9 @@ import io
 
 import pytest
 
+from fsm_core.streams.blocks import Blocks, Broken
 from fsm_core.streams.formats import Format
-from fsm_core.streams.values import Blocks, Broken, encoded, values_of
+from fsm_core.streams.values import encoded, values_of
 
 
 def _read(raw: bytes, kind: str, step: int = 1 << 18) -> list[bytes]:
