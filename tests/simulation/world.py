@@ -69,7 +69,7 @@ class Process:
 
         self.guarantee = AtLeastOnce(world.kafka.producer(), world.kafka.producer(False), lambda: active.router, self.counters, backoff)
         self.limits = Limits(MOST_IN_FLIGHT, 1 << 30, 0.5, 1 << 30)
-        breaker = Breaker(SimpleNamespace(action="off"))
+        breaker = Breaker(world.breaker)
         self.member = Member(self.consumer, self.guarantee, lambda: active, Policy(3, 0.0, drain, "earliest"), self.limits,
                              breaker, self.counters, backoff, self.stops.append)
         self.reader = Reader(self.consumer, self.member.lanes, self.counters, self.limits, FETCH, self.member.lost)
@@ -120,6 +120,7 @@ class World:
     kafka: FakeKafka = field(default_factory=FakeKafka)
     processes: list[Process] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+    breaker: Any = field(default_factory=lambda: SimpleNamespace(action="off"))
 
     def __post_init__(self) -> None:
         dead = DeadLetters(facts(DEAD), "machine", "digest")

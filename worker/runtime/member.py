@@ -210,7 +210,7 @@ class Member:
 
     def _tripped(self, lane: Lane, part: Part) -> bool:
         """Ask the breaker before anything is sent; when it opens, the slice goes back to the lane unprocessed."""
-        if not self.breaker.observe(len(part.records), [p for p, _ in part.failures]):
+        if not self.breaker.observe(len(part.records), [p for p, _ in part.failures], lane.partition):
             return False
         lane.queue.appendleft((part.taken_at, part.records, part.size))
         if self.breaker.policy.action == "halt":
