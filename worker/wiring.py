@@ -100,6 +100,15 @@ def machine_view(definition: Definition) -> MachineView:
     return MachineView(definition.name, definition.version, definition.digest, time.time(), graph)
 
 
+def _dead_letter_topic(config: WorkerConfig, facts: Mapping[str, TopicFacts]) -> list[Finding]:
+    """It must take every record that its inputs hold: with a key or without, and with its reasons."""
+    name = config.dead_letter.topic
+    if facts[name].compacted:
+        return [Finding(CONFLICT, "error", f"dead-letter topic {name} is compacted: it takes no record without a key, and keeps one dead letter a key",
+                        hint="set its cleanup.policy to delete")]
+    return _dead_letter_room(config, facts)
+
+
 def _dead_letter_room(config: WorkerConfig, facts: Mapping[str, TopicFacts]) -> list[Finding]:
     """A dead letter is its record and up to 8 KiB of reasons. Brokers' defaults are equal for every topic, so equal limits are only
     warned of: optional headers are shed where they do not fit."""
@@ -138,7 +147,7 @@ async def find_topics(config: WorkerConfig, backoff: Backoff, stopped: asyncio.E
                 continue
     findings = [Finding(MISSING, "error", f"topic {name} does not exist on {config.kafka.bootstrap_servers}", hint="create it before the worker starts")
                 for name in sorted((outputs | set(config.input.topics)) - facts.keys())]
-    findings += _dead_letter_room(config, facts) if not findings else []
+    findings += _dead_letter_topic(config, facts) if not findings else []
     if findings:
         raise ConfigError(findings)
     return facts

@@ -149,6 +149,13 @@ def test_a_missing_dead_letter_topic_means_78(make_case: MakeCase) -> None:
     assert "no.such.dlq" in make_case().fails(dead_letter={"topic": "no.such.dlq"})
 
 
+def test_a_compacted_dead_letter_topic_means_78(make_case: MakeCase) -> None:
+    """It would refuse the dead letter of a record without a key, and its partition would stand still for ever."""
+    case = make_case(dlq={"cleanup.policy": "compact,delete"})
+    text = case.fails()
+    assert case.dlq in text and "compacted" in text
+
+
 def test_a_bad_machine_means_78(make_case: MakeCase) -> None:
     """A machine with an error is named before anything starts."""
     broken = machine()
