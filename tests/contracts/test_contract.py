@@ -148,6 +148,15 @@ async def test_a_commit_is_what_the_next_member_starts_from(site: Any) -> None:
     await following.stop()
 
 
+async def test_the_groups_broker_is_heard_while_nothing_is_read(site: Any) -> None:
+    """Heartbeats tell a member that idles from one whose broker is away."""
+    consumer, before = await site.consumer(), time.monotonic()
+    while consumer.heard < before + 1:
+        await asyncio.sleep(0.1)
+        assert time.monotonic() < before + 15
+    await consumer.stop()
+
+
 async def test_a_position_that_is_not_there_is_told(site: Any) -> None:
     """And names its partition."""
     await fill(site, [[b"1"]])

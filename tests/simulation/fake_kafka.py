@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -86,6 +87,11 @@ class FakeConsumer:
         self.listener: Any = None
         self.gone = False  # crashed or fenced: nothing of it counts any more
         kafka.consumers.append(self)
+
+    @property
+    def heard(self) -> float:
+        """Now, or never."""
+        return 0.0 if self.kafka.down or self.gone else time.monotonic()
 
     async def start(self, topics: Sequence[str], listener: Any) -> None:
         """Join; `FakeKafka.rebalance` gives partitions."""

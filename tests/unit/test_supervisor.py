@@ -16,7 +16,7 @@ class Client:
     """A consumer that does nothing, or hangs where it is told to."""
 
     def __init__(self, hangs: str = "") -> None:
-        self.hangs, self.stopped = hangs, False
+        self.hangs, self.stopped, self.heard = hangs, False, time.monotonic()
 
     async def start(self, *_: Any) -> None:
         if self.hangs == "start":
@@ -113,3 +113,25 @@ def test_a_second_signal_ends_it_at_once() -> None:
 def test_an_error_while_stopping_does_not_change_the_exit_code() -> None:
     """The client raises what it pleases at its end."""
     assert end(Client("broken stop"), (0.05,))[0] == Ending.DONE
+
+
+def test_a_paused_or_deaf_member_is_not_ready_and_says_why() -> None:
+    """`/readyz` is assigned and consuming: an operator's pause of every lane, and a broker away, are neither."""
+
+    async def run() -> None:
+        client = Client()
+        made = worker(client, lambda: None, lambda: True)
+        made._phase = "running"
+        lanes = [SimpleNamespace(phase="running", reasons=reasons, pending=()) for reasons in ({"operator"}, {"operator", "retry"}, set())]
+        made.member.lanes.update(enumerate(lanes[:2]))  # type: ignore[call-overload]
+        assert made.unready == "paused by an operator"
+        made.member.lanes[2] = lanes[2]  # type: ignore[index]
+        assert made.unready is None
+        client.heard -= 29
+        assert made.unready is None
+        client.heard -= 2
+        assert made.unready == "no broker has answered for 31 s"
+        made.member.lanes.clear()
+        assert made.unready == "no broker has answered for 31 s", "an idle member too"
+
+    asyncio.run(run())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -60,6 +61,7 @@ class KafkaConsumer:
         self._make: Callable[[], AIOKafkaConsumer] = lambda: AIOKafkaConsumer(**self._options)
         self._client: AIOKafkaConsumer | None = None
         self._strict_again: asyncio.TimerHandle | None = None
+        self.heard = 0.0
 
     @property
     def client(self) -> AIOKafkaConsumer:
@@ -79,6 +81,19 @@ class KafkaConsumer:
             if isinstance(error, errors.KafkaError) and not error.retriable and not isinstance(error, errors.KafkaConnectionError | errors.KafkaTimeoutError):
                 raise
             raise Unavailable(f"{type(error).__name__}: {error}") from error
+        self._listen(client._coordinator)
+
+    def _listen(self, coordinator: Any) -> None:
+        """Note when the coordinator answers: heartbeats go to it every second, with records or without."""
+        send = coordinator._send_req
+
+        async def heard(request: Any) -> Any:
+            answer = await send(request)
+            self.heard = time.monotonic()
+            return answer
+
+        coordinator._send_req = heard
+        self.heard = time.monotonic()
 
     async def stop(self) -> None:
         """Leave the group; bounded, as the client may hang while brokers are away."""

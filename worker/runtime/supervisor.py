@@ -75,7 +75,11 @@ class Supervisor:
         lanes = list(self.member.lanes.values())
         if opening := [lane for lane in lanes if lane.phase == "opening"]:
             return f"positioning {opening[0]}"
+        if lanes and all("operator" in lane.reasons for lane in lanes):
+            return "paused by an operator"
         now = time.monotonic()
+        if (silent := now - self._consumer.heard) > _UNREADY_SECONDS:
+            return f"no broker has answered for {silent:.0f} s"
         stuck = [lane for lane in lanes if lane.pending and now - lane.pending[0].taken_at > _UNREADY_SECONDS]
         return f"no acknowledgement for {stuck[0]}" if stuck else None
 
