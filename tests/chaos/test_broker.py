@@ -52,6 +52,7 @@ def test_a_killed_broker_is_waited_for(own_kafka: EmbeddedKafka, tmp_path: Path,
         assert (verdict.lost, verdict.disordered) == (0, 0), verdict
         assert worker.code is None and not bad, bad
         assert worker.terminate() == 0, worker.log()
+        assert "never retrieved" not in worker.log(0)
 
 
 @contextmanager
