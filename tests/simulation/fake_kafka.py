@@ -40,6 +40,8 @@ class FakeKafka:
     producers: list[FakeProducer] = field(default_factory=list)
     down: bool = False
     refuse: Callable[[str, Outgoing], bool] = lambda _topic, _record: False
+    most_in_batch: int = 1 << 30  # records; the broker refuses a larger batch
+    batch: int = 1 << 30  # records; what producers made from now on put into one
     fate: Batches = lambda _topic, _partition, _records: "ok"
     ack_turns: Callable[[], int] = lambda: 0
     commit_trouble: deque[Exception] = field(default_factory=deque)
@@ -220,6 +222,7 @@ class FakeProducer:
         self.kafka, self.idempotent = kafka, idempotent
         self.poisoned: set[Partition] = set()
         self.closed = False
+        self.batch = kafka.batch
         self._queues: dict[Partition, deque[tuple[list[Outgoing], Callable[[Exception | None], None]]]] = defaultdict(deque)
         self._tasks: dict[Partition, asyncio.Task[None]] = {}
 
@@ -228,8 +231,16 @@ class FakeProducer:
         await asyncio.sleep(0)
         if self.closed:
             raise Undelivered("ProducerClosed")
-        target = Partition(topic, partition)
-        self._queues[target].append((list(records), done))
+        target, left, first = Partition(topic, partition), -(-len(records) // self.batch), []
+
+        def told(error: Exception | None) -> None:
+            nonlocal left
+            left -= 1
+            first.extend([error] if error else [])
+            if not left:
+                done(first[0] if first else None)
+
+        self._queues[target].extend((list(records[at:at + self.batch]), told) for at in range(0, len(records), self.batch))
         if target not in self._tasks:
             self._tasks[target] = asyncio.create_task(self._work(target))
 
@@ -254,7 +265,7 @@ class FakeProducer:
             return Undelivered("OutOfOrderSequenceNumber")
         if self.kafka.down:
             return Undelivered("RequestTimedOutError")
-        if any(self.kafka.refuse(target.topic, r) for r in records):
+        if len(records) > self.kafka.most_in_batch or any(self.kafka.refuse(target.topic, r) for r in records):
             return RefusedByBroker("MessageSizeTooLargeError: refused")
         fate = self.kafka.fate(*target, records)
         if fate == "fail":

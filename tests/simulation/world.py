@@ -67,7 +67,7 @@ class Process:
         def backoff() -> Backoff:
             return Backoff(0.001, 2, 0.004)
 
-        self.guarantee = AtLeastOnce(world.kafka.producer(), world.kafka.producer(False), lambda: active.router, self.counters, backoff)
+        self.guarantee = AtLeastOnce(world.kafka.producer(), world.kafka.producer(False), lambda: active.router, self.counters, backoff, world.look_again)
         self.limits = Limits(MOST_IN_FLIGHT, 1 << 30, 0.5, 1 << 30)
         breaker = Breaker(world.breaker)
         self.member = Member(self.consumer, self.guarantee, lambda: active, Policy(3, 0.0, drain, "earliest"), self.limits,
@@ -127,6 +127,10 @@ class World:
         self.router = Router(router_config(), {OUT: facts(OUT), DEAD: facts(DEAD)}, dead)
         self.kafka.on_commit = self._committed
         self.kafka.refuse = lambda topic, record: topic == OUT and (record[2] or b"").startswith(b"poison")
+
+    async def look_again(self) -> None:
+        """Producers made from now on know how much the broker takes."""
+        self.kafka.batch = self.kafka.most_in_batch
 
     def feed(self, partition: int, kind: str) -> None:
         """One more input record: ok, bad, drop or poison (refused by the broker)."""
