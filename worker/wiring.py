@@ -32,9 +32,10 @@ from worker.kafka.producer import start_producer
 from worker.kafka.settings import consumer_options, producer_options
 from worker.kafka.topics import find_topics, look_again
 from worker.runtime.backpressure import Limits
-from worker.runtime.member import Active, Member, Policy
+from worker.runtime.member import Member, Policy
 from worker.runtime.observation import Counters, MachineView
 from worker.runtime.ports import Producer, TopicFacts
+from worker.runtime.processing import Active
 from worker.runtime.supervisor import Ending, Supervisor
 from worker.telemetry import logs
 from worker.telemetry.metrics import exposition, registry

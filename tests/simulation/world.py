@@ -16,9 +16,10 @@ from worker.delivery.breaker import Breaker
 from worker.delivery.dead_letters import DeadLetters
 from worker.delivery.routing import Router
 from worker.runtime.backpressure import Limits
-from worker.runtime.member import Active, Member, Policy
+from worker.runtime.member import Member, Policy
 from worker.runtime.observation import Counters
 from worker.runtime.ports import Partition, TopicFacts
+from worker.runtime.processing import Active
 from worker.runtime.reader import Reader
 
 IN, OUT, DEAD = "in", "out", "dead"

@@ -12,9 +12,10 @@ import structlog
 
 from worker.delivery.backoff import Backoff
 from worker.delivery.guarantee import Guarantee
-from worker.runtime.member import Active, Member, NoOffset
+from worker.runtime.member import Member, NoOffset
 from worker.runtime.observation import Counters, MachineView, PartitionView
 from worker.runtime.ports import Consumer, Unavailable
+from worker.runtime.processing import Active
 from worker.runtime.reader import Reader
 from worker.runtime.watchdog import Watchdog
 
