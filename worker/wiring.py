@@ -104,7 +104,8 @@ def build(config: WorkerConfig, machine: Any, facts: dict[str, TopicFacts]) -> S
     """Everything put together, nothing started."""
     counters = Counters()
     backoff = partial(Backoff, config.retry.delay, config.retry.backoff, config.retry.max_delay, config.retry.jitter)
-    consumer = KafkaConsumer(consumer_options(config))
+    options = consumer_options(config)
+    consumer = KafkaConsumer(options)
     active = make_active(config, machine, facts)
     supervisors: list[Supervisor] = []
 
@@ -119,7 +120,8 @@ def build(config: WorkerConfig, machine: Any, facts: dict[str, TopicFacts]) -> S
     guarantee = AtLeastOnce(partial(producer, True), partial(producer, False), lambda: supervisors[0].active.router, counters, backoff, look)
     limits = Limits(config.backpressure.max_in_flight_records, config.backpressure.max_in_flight_bytes, config.backpressure.resume_ratio,
                     config.backpressure.total_bytes)
-    policy = Policy(config.chunk.max_records, config.chunk.max_wait, config.drain_timeout, config.input.auto_offset_reset)
+    policy = Policy(config.chunk.max_records, config.chunk.max_wait, config.drain_timeout, config.input.auto_offset_reset,
+                    options["session_timeout_ms"] / 1000)
     supervisors.append(Supervisor(
         config.name or machine.definition.name, config.input.topics, consumer, guarantee,
         lambda s: Member(consumer, guarantee, lambda: s.active, policy, limits, Breaker(config.dead_letter.breaker), counters, backoff, s.stop),

@@ -46,6 +46,7 @@ class FakeKafka:
     ack_turns: Callable[[], int] = lambda: 0
     commit_trouble: deque[Exception] = field(default_factory=deque)
     on_commit: Callable[[FakeConsumer, Partition, int], None] = lambda _consumer, _partition, _offset: None
+    sends: int = 0
     trespasses: list[str] = field(default_factory=list)
 
     def put(self, topic: str, partition: int, value: bytes | None, key: bytes | None = None, timestamp: int = 0,
@@ -87,6 +88,7 @@ class FakeConsumer:
         self.paused: set[Partition] = set()
         self.news = asyncio.Event()
         self.listener: Any = None
+        self.expired = False  # out of the group, and not told yet
         self.gone = False  # crashed or fenced: nothing of it counts any more
         kafka.consumers.append(self)
 
@@ -113,6 +115,7 @@ class FakeConsumer:
 
     def take_over(self, partitions: Collection[Partition]) -> None:
         """Assign: paused at first, without a position, as the real adapter does it."""
+        self.expired = False
         self.positions = dict.fromkeys(partitions, -1)
         self.paused = set(partitions)
         self.listener.assigned(list(partitions))
@@ -208,7 +211,7 @@ class FakeConsumer:
             raise self.kafka.commit_trouble.popleft()
         if self.kafka.down:
             raise Unavailable("the fake is down")
-        if self.gone or any(p not in self.positions for p in offsets):
+        if self.gone or self.expired or any(p not in self.positions for p in offsets):
             raise EpochOver("not a member of this generation")
         for partition, offset in offsets.items():
             self.kafka.on_commit(self, partition, offset)
@@ -228,6 +231,7 @@ class FakeProducer:
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing], done: Callable[[Exception | None], None]) -> None:
         """Queue a batch."""
+        self.kafka.sends += 1
         await asyncio.sleep(0)
         if self.closed:
             raise Undelivered("ProducerClosed")

@@ -71,7 +71,7 @@ class Process:
         self.guarantee = AtLeastOnce(world.kafka.producer(), world.kafka.producer(False), lambda: active.router, self.counters, backoff, world.look_again)
         self.limits = Limits(MOST_IN_FLIGHT, 1 << 30, 0.5, 1 << 30)
         breaker = Breaker(world.breaker)
-        self.member = Member(self.consumer, self.guarantee, lambda: active, Policy(3, 0.0, drain, "earliest"), self.limits,
+        self.member = Member(self.consumer, self.guarantee, lambda: active, Policy(3, 0.0, drain, "earliest", world.session), self.limits,
                              breaker, self.counters, backoff, self.stops.append)
         self.reader = Reader(self.consumer, self.member.lanes, self.counters, self.limits, FETCH, self.member.lost)
         self._tasks: list[asyncio.Task[None]] = []
@@ -84,6 +84,7 @@ class Process:
     async def _ticks(self) -> None:
         while not self.consumer.gone and not self.reader.stopping:
             await asyncio.sleep(0.002)
+            self.member.membership.pulse()
             await self.member.committer.tick()
             for lane in self.member.lanes.values():
                 assert lane.in_flight <= MOST_IN_FLIGHT + FETCH, "I5"
@@ -121,6 +122,7 @@ class World:
     kafka: FakeKafka = field(default_factory=FakeKafka)
     processes: list[Process] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+    session: float = 10.0
     breaker: Any = field(default_factory=lambda: SimpleNamespace(action="off"))
 
     def __post_init__(self) -> None:

@@ -62,7 +62,7 @@ class AtLeastOnce:
             lane.settle()
             return
         for target in todo:
-            if lane.trouble or lane.closed:
+            if not await lane.may_send():
                 return
             await producer.send(*target, part.groups[target], partial(self._acknowledged, lane, part, target, lane.attempt))
 

@@ -40,17 +40,17 @@ class Isolation:
         while lane.pending and not lane.closed and lane.trouble is None:
             part = lane.pending[0]
             try:
-                await self._drip(part)
+                if not await self._drip(part) or lane.phase == "closed":  # while records were on their way
+                    return
             except (Undelivered, Unavailable) as error:
                 lane.fail(error)
-                return
-            if lane.phase == "closed":  # while records were on their way
                 return
             part.left = 0
             self._done.pop(id(part), None)
             lane.settle()
 
-    async def _drip(self, part: Part) -> None:
+    async def _drip(self, part: Part) -> bool:
+        """One record after the other; False when the lane ended before the part did."""
         progress = self._done.setdefault(id(part), {})
         for target in part.delivered:
             progress.setdefault(target, len(part.groups[target]))  # a dead letter added later goes alone
@@ -58,8 +58,8 @@ class Isolation:
             target = todo[0]
             records = part.groups[target]
             while (index := progress.get(target, 0)) < len(records):
-                if self.lane.closed:
-                    return
+                if not await self.lane.may_send():
+                    return False
                 error = await self._send(target, records[index])
                 if isinstance(error, Refused):
                     self.clean = 0
@@ -72,6 +72,7 @@ class Isolation:
                     self._count(target, records[index:index + 1])
                 progress[target] = index + 1
             part.delivered.add(target)
+        return True
 
     async def _send(self, target: Target, record: Outgoing) -> Exception | None:
         future: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()

@@ -16,6 +16,7 @@ from worker.delivery.routing import Part
 from worker.runtime.backpressure import Limits
 from worker.runtime.committer import Committer
 from worker.runtime.lane import Lane
+from worker.runtime.membership import Membership
 from worker.runtime.observation import Counters
 from worker.runtime.ports import Consumer, Partition
 from worker.runtime.processing import Active, Processing
@@ -36,6 +37,7 @@ class Policy:
     max_wait: float
     drain_timeout: float
     auto_offset_reset: str
+    session_timeout: float = 10.0
 
 
 class Member:
@@ -47,7 +49,8 @@ class Member:
         self.limits, self.breaker, self.counters, self.backoff, self._stop = limits, breaker, counters, backoff, stop
         self.lanes: dict[Partition, Lane] = {}
         self.tasks: dict[Lane, asyncio.Task[None]] = {}
-        self.committer = Committer(consumer, counters, self.lanes.values)
+        self.membership = Membership(policy.session_timeout, self.lanes.values)
+        self.committer = Committer(consumer, counters, self.lanes.values, self.membership)
         self._process = Processing(active, guarantee, counters, self._tripped)
         self.epoch = 0
         self._opened_at = 0.0
@@ -59,8 +62,9 @@ class Member:
         """Make a lane of each; nothing is awaited here, as no heartbeat runs meanwhile."""
         self.epoch += 1
         self.counters.rebalances["assigned"] += 1
+        self.membership.proven()
         for partition in partitions:
-            lane = Lane(partition, self.epoch, self.consumer, self.limits, self.counters, self.backoff())
+            lane = Lane(partition, self.epoch, self.consumer, self.limits, self.counters, self.backoff(), self.membership)
             self.lanes[partition] = lane
             if self.breaker.state == "open":
                 lane.pause("breaker")
@@ -79,9 +83,13 @@ class Member:
             self.counters.rebalance_duration.observe(time.monotonic() - started)
 
     async def hand_over(self, lanes: Collection[Lane]) -> bool:
-        """Drain, commit, close. False when the deadline came first: what is uncommitted will be redelivered."""
+        """Drain, commit, close. False when the deadline came first: what is uncommitted will be redelivered.
+
+        In doubt about the membership nothing more is sent, so nothing is waited for.
+        """
         for lane in lanes:
-            lane.drain()
+            if self.membership.sure:
+                lane.drain()
         tasks = [self.tasks[lane] for lane in lanes if lane in self.tasks and lane.phase == "draining"]
         try:
             late = (await asyncio.wait(tasks, timeout=self.policy.drain_timeout * _DRAIN_SHARE))[1] if tasks else set()

@@ -76,6 +76,8 @@ class Supervisor:
         lanes = list(self.member.lanes.values())
         if opening := [lane for lane in lanes if lane.phase == "opening"]:
             return f"positioning {opening[0]}"
+        if not self.member.membership.sure:
+            return "in doubt whether the group holds it still"
         if lanes and all("operator" in lane.reasons for lane in lanes):
             return "paused by an operator"
         now = time.monotonic()
@@ -228,6 +230,7 @@ class Supervisor:
     async def _pulse(self) -> None:
         while True:
             self._beat = time.monotonic()
+            self.member.membership.pulse()
             await asyncio.sleep(0.5)
 
     async def _pause(self, seconds: float) -> None:
