@@ -42,6 +42,7 @@ from worker.telemetry.metrics import exposition, registry
 from worker.telemetry.snapshot import Rates, status
 
 log = structlog.get_logger(__name__)
+_FETCH_RECORDS = 1000
 
 
 def import_functions(config: WorkerConfig) -> dict[str, Callable[..., Any]]:
@@ -118,8 +119,9 @@ def build(config: WorkerConfig, machine: Any, facts: dict[str, TopicFacts]) -> S
         return start_producer(producer_options(config, min([1 << 20, *written]), max(written), idempotent))
 
     guarantee = AtLeastOnce(partial(producer, True), partial(producer, False), lambda: supervisors[0].active.router, counters, backoff, look)
-    limits = Limits(config.backpressure.max_in_flight_records, config.backpressure.max_in_flight_bytes, config.backpressure.resume_ratio,
-                    config.backpressure.total_bytes)
+    held = config.backpressure
+    limits = Limits(held.max_in_flight_records, held.max_in_flight_bytes, held.resume_ratio, held.total_bytes,
+                    fetch=max(1, min(_FETCH_RECORDS, held.max_in_flight_records // 4)))
     policy = Policy(config.chunk.max_records, config.chunk.max_wait, config.drain_timeout, config.input.auto_offset_reset,
                     options["session_timeout_ms"] / 1000)
     supervisors.append(Supervisor(

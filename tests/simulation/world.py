@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -69,7 +70,7 @@ class Process:
             return Backoff(0.001, 2, 0.004)
 
         self.guarantee = AtLeastOnce(world.kafka.producer(), world.kafka.producer(False), lambda: active.router, self.counters, backoff, world.look_again)
-        self.limits = Limits(MOST_IN_FLIGHT, 1 << 30, 0.5, 1 << 30)
+        self.limits = world.limits()
         breaker = Breaker(world.breaker)
         self.member = Member(self.consumer, self.guarantee, lambda: active, Policy(3, 0.0, drain, "earliest", world.session), self.limits,
                              breaker, self.counters, backoff, self.stops.append)
@@ -87,7 +88,7 @@ class Process:
             self.member.membership.pulse()
             await self.member.committer.tick()
             for lane in self.member.lanes.values():
-                assert lane.in_flight <= MOST_IN_FLIGHT + FETCH, "I5"
+                assert lane.in_flight <= self.limits.records, "I5"
                 assert lane.in_flight >= 0 and lane.in_flight_bytes >= 0
 
     async def crash(self) -> None:
@@ -123,6 +124,7 @@ class World:
     processes: list[Process] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     session: float = 10.0
+    limits: Callable[[], Limits] = lambda: Limits(MOST_IN_FLIGHT, 1 << 30, 0.5, 1 << 30, FETCH)
     breaker: Any = field(default_factory=lambda: SimpleNamespace(action="off"))
 
     def __post_init__(self) -> None:

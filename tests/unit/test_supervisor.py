@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from worker.runtime.backpressure import Limits
 from worker.runtime.observation import Counters
 from worker.runtime.supervisor import Ending, Supervisor
 
@@ -45,7 +46,7 @@ def worker(client: Client, tick: Callable[[], Any], hand_over: Callable[[], Any]
         return await result if asyncio.iscoroutine(result) else result
 
     member: Any = SimpleNamespace(
-        lanes={}, limits=SimpleNamespace(room=asyncio.Event()), lost=nothing, joined=True, membership=SimpleNamespace(pulse=lambda: None, sure=True), probe=lambda: None, ended=lambda: None, abandon=nothing,
+        lanes={}, limits=Limits(100, 100, 0.5, 100), lost=nothing, joined=True, membership=SimpleNamespace(pulse=lambda: None, sure=True), probe=lambda: None, ended=lambda: None, abandon=nothing,
         policy=SimpleNamespace(drain_timeout=0.6), committer=SimpleNamespace(tick=lambda: call(tick)), hand_over=lambda _lanes: call(hand_over))
     delivery: Any = SimpleNamespace(name="at_least_once", stop=nothing)
     machine: Any = None

@@ -20,7 +20,6 @@ from worker.runtime.reader import Reader
 from worker.runtime.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
-_FETCH_RECORDS = 1000
 _READER_SECONDS = 2.0
 _DRAIN_SHARE = 0.85  # of the deadline; the rest is for the clients' own ends
 _UNREADY_SECONDS = 30.0
@@ -48,7 +47,7 @@ class Supervisor:
         self._ending: Ending | None = None
         self._stopped = asyncio.Event()
         self.member = member(self)
-        self._reader = Reader(consumer, self.member.lanes, counters, self.member.limits, _FETCH_RECORDS, self.member.lost)
+        self._reader = Reader(consumer, self.member.lanes, counters, self.member.limits, self.member.limits.fetch, self.member.lost)
         self._watchdog = Watchdog(consumer, counters, self.member.lanes.values)
         self._signals = 0
         self._at_once = asyncio.Event()
