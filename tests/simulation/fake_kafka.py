@@ -86,6 +86,7 @@ class FakeConsumer:
         self.kafka = kafka
         self.positions: dict[Partition, int] = {}
         self.paused: set[Partition] = set()
+        self.fetched: dict[Partition, float] = {}
         self.news = asyncio.Event()
         self.listener: Any = None
         self.expired = False  # out of the group, and not told yet
@@ -142,6 +143,7 @@ class FakeConsumer:
             at = self.positions[partition]
             if partition in self.paused or at < 0:
                 continue
+            self.fetched[partition] = time.time()
             if at < self.kafka.starts[partition] or at > len(self.kafka.logs[partition]):
                 raise OffsetOutOfRange([partition])
             records = self.kafka.logs[partition][at:at + most]
@@ -184,6 +186,10 @@ class FakeConsumer:
     def high_watermark(self, partition: Partition) -> int:
         """The end."""
         return len(self.kafka.logs[partition])
+
+    def fetched_at(self, partition: Partition) -> float:
+        """When it was last looked into."""
+        return self.fetched.get(partition, 0.0)
 
     async def position(self, partition: Partition) -> int:
         """The next offset that is handed out."""

@@ -144,12 +144,21 @@ class KafkaConsumer:
         self.client.resume(*(TopicPartition(*p) for p in partitions))
 
     def high_watermark(self, partition: Partition) -> int:
-        """The end of the partition as the last fetch saw it, -1 if unknown."""
+        """The end of what can be read of the partition, as the last fetch saw it, -1 if unknown: an open transaction is before it."""
         try:
-            end = self.client.highwater(TopicPartition(*partition))
+            end, stable = self.client.highwater(TopicPartition(*partition)), self.client.last_stable_offset(TopicPartition(*partition))
         except errors.IllegalStateError:
             return -1
+        if self._options.get("isolation_level") == "read_committed" and stable is not None and stable >= 0:
+            return int(stable)
         return -1 if end is None else int(end)
+
+    def fetched_at(self, partition: Partition) -> float:
+        """When a fetch of the partition was last answered, with records or without; seconds since the epoch, 0 if never."""
+        try:
+            return (self.client.last_poll_timestamp(TopicPartition(*partition)) or 0) / 1000
+        except errors.IllegalStateError:
+            return 0.0
 
     async def position(self, partition: Partition) -> int:
         """The next offset that the client will hand out."""

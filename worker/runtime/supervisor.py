@@ -48,7 +48,7 @@ class Supervisor:
         self._stopped = asyncio.Event()
         self.member = member(self)
         self._reader = Reader(consumer, self.member.lanes, counters, self.member.limits, self.member.limits.fetch, self.member.lost)
-        self._watchdog = Watchdog(consumer, counters, self.member.lanes.values)
+        self._watchdog = Watchdog(consumer, counters, self.member.lanes.values, self.stop)
         self._signals = 0
         self._at_once = asyncio.Event()
         self._beat = time.monotonic()
@@ -130,6 +130,7 @@ class Supervisor:
             return await self._finish(reading)
         finally:
             pulse.cancel()
+            self._watchdog.close()
 
     async def _connect(self) -> bool:
         backoff = self._backoff()
