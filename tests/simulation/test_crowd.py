@@ -36,7 +36,7 @@ async def test_the_total_is_passed_by_one_fetch_at_most() -> None:
     it, limits = world()
     it.kafka.ack_turns = lambda: 3
     await it.join()
-    await it.finish()
+    await it.finish(20)
     assert MOST / 2 < limits.__dict__["peak"] <= MOST + limits.largest
     assert limits.largest <= FETCH * (RECORD + 4)
 
@@ -47,10 +47,10 @@ async def test_lanes_that_hold_everything_and_cannot_move_do_not_starve_the_othe
     stuck = {f"k{n}.{p}".encode() for n in range(3) for p in range(4)}
     it.kafka.fate = lambda _topic, _partition, records: "fail" if any(r[1] in stuck for r in records) else "ok"
     await it.join()
-    end = asyncio.get_running_loop().time() + 5
+    end = asyncio.get_running_loop().time() + 20
     while any(it.kafka.offsets.get(Partition(IN, p), 0) < 60 for p in range(4, PARTITIONS)):
         await asyncio.sleep(0.002)
         assert asyncio.get_running_loop().time() < end, it.kafka.offsets
     assert limits.__dict__["peak"] <= MOST + limits.largest * 5, "a fetch for each lane that is held by trouble"
     it.kafka.fate = lambda *_: "ok"
-    await it.finish()
+    await it.finish(20)

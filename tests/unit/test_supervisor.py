@@ -131,8 +131,8 @@ def test_a_paused_or_deaf_member_is_not_ready_and_says_why() -> None:
         client.heard -= 29
         assert made.unready is None
         client.heard -= 2
-        assert made.unready == "no broker has answered for 31 s"
+        assert made.unready == "the group's broker has not answered for 31 s"
         made.member.lanes.clear()
-        assert made.unready == "no broker has answered for 31 s", "an idle member too"
+        assert made.unready == "the group's broker has not answered for 31 s", "an idle member too"
 
     asyncio.run(run())

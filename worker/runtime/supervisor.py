@@ -81,7 +81,7 @@ class Supervisor:
             return "paused by an operator"
         now = time.monotonic()
         if (silent := now - self._consumer.heard) > _UNREADY_SECONDS:
-            return f"no broker has answered for {silent:.0f} s"
+            return f"the group's broker has not answered for {silent:.0f} s"
         stuck = [lane for lane in lanes if lane.pending and now - lane.pending[0].taken_at > _UNREADY_SECONDS]
         return f"no acknowledgement for {stuck[0]}" if stuck else None
 
