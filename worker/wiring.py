@@ -7,7 +7,7 @@ import gc
 import importlib
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ import structlog
 from fsm_core.definition import Definition, Finding
 from fsm_core.errors import DocumentError
 from fsm_core.loading import load
-from worker.config.errors import CONFLICT, MISSING, ConfigError
+from worker.config.errors import CONFLICT, ConfigError
 from worker.config.load import LoadedConfig
 from worker.config.models import WorkerConfig
 from worker.config.rules import resolve
@@ -27,14 +27,15 @@ from worker.delivery.dead_letters import DeadLetters
 from worker.delivery.routing import Router
 from worker.http.errors import CannotListen
 from worker.http.server import HttpServer
-from worker.kafka.admin import topic_facts
 from worker.kafka.consumer import KafkaConsumer
 from worker.kafka.producer import start_producer
-from worker.kafka.settings import connection, consumer_options, producer_options
+from worker.kafka.settings import consumer_options, producer_options
+from worker.kafka.topics import find_topics, look_again
 from worker.runtime.backpressure import Limits
-from worker.runtime.member import Active, Member, Policy
+from worker.runtime.member import Member, Policy
 from worker.runtime.observation import Counters, MachineView
-from worker.runtime.ports import TopicFacts, Unavailable
+from worker.runtime.ports import Producer, TopicFacts
+from worker.runtime.processing import Active
 from worker.runtime.supervisor import Ending, Supervisor
 from worker.telemetry import logs
 from worker.telemetry.live import InFlightLimits, Live
@@ -42,7 +43,7 @@ from worker.telemetry.metrics import exposition, registry
 from worker.telemetry.snapshot import Rates, status
 
 log = structlog.get_logger(__name__)
-_DEAD_LETTER_ROOM = 8192
+_FETCH_RECORDS = 1000
 
 
 def import_functions(config: WorkerConfig) -> dict[str, Callable[..., Any]]:
@@ -102,66 +103,29 @@ def machine_view(definition: Definition) -> MachineView:
     return MachineView(definition.name, definition.version, definition.digest, time.time(), graph)
 
 
-def _dead_letter_room(config: WorkerConfig, facts: Mapping[str, TopicFacts]) -> list[Finding]:
-    """A dead letter is its record and up to 8 KiB of reasons. Brokers' defaults are equal for every topic, so equal limits are only
-    warned of: optional headers are shed where they do not fit."""
-    largest, room = max(facts[name].max_message_bytes for name in config.input.topics), facts[config.dead_letter.topic].max_message_bytes
-    advice = f"set its max.message.bytes to {largest + _DEAD_LETTER_ROOM} or more"
-    text = f"dead-letter topic {config.dead_letter.topic} takes records of {room} bytes, its inputs up to {largest}"
-    if room < largest:
-        return [Finding(CONFLICT, "error", text, hint=advice)]
-    if room < largest + _DEAD_LETTER_ROOM:
-        log.info(text, advice=advice)
-    return []
-
-
-async def find_topics(config: WorkerConfig, backoff: Backoff, stopped: asyncio.Event) -> dict[str, TopicFacts]:
-    """Facts of every topic that is written; raises ConfigError when one is missing or too small, waits while no broker answers."""
-    outputs = {config.dead_letter.topic, *(r.topic for r in config.output.routes.values())} | ({config.output.topic} if config.output.topic else set())
-    while True:
-        try:
-            asking = asyncio.create_task(topic_facts(connection(config), outputs | set(config.input.topics)))
-            stopping = asyncio.create_task(stopped.wait())
-            await asyncio.wait([asking, stopping], return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            if not asking.done():  # a broker that takes the connection and says nothing does not hold a signal
-                asking.cancel()
-                await asyncio.wait([asking], timeout=1)
-                return {}
-            facts = asking.result()
-            break
-        except Unavailable as error:
-            wait = max(0.5, backoff.next())
-            log.warning("no broker, trying again", error=str(error), wait_s=round(wait, 2))
-            try:
-                await asyncio.wait_for(stopped.wait(), wait)
-                return {}
-            except TimeoutError:
-                continue
-    findings = [Finding(MISSING, "error", f"topic {name} does not exist on {config.kafka.bootstrap_servers}", hint="create it before the worker starts")
-                for name in sorted((outputs | set(config.input.topics)) - facts.keys())]
-    findings += _dead_letter_room(config, facts) if not findings else []
-    if findings:
-        raise ConfigError(findings)
-    return facts
-
-
-def build(config: WorkerConfig, machine: Any, facts: Mapping[str, TopicFacts]) -> Supervisor:
+def build(config: WorkerConfig, machine: Any, facts: dict[str, TopicFacts]) -> Supervisor:
     """Everything put together, nothing started."""
     counters = Counters()
     backoff = partial(Backoff, config.retry.delay, config.retry.backoff, config.retry.max_delay, config.retry.jitter)
-    consumer = KafkaConsumer(consumer_options(config))
-    written = [f for name, f in facts.items() if name not in config.input.topics]
-    batch = min([1 << 20, *(f.max_message_bytes for f in written)])
-    largest = max(f.max_message_bytes for f in written)
+    options = consumer_options(config)
+    consumer = KafkaConsumer(options)
     active = make_active(config, machine, facts)
     supervisors: list[Supervisor] = []
-    guarantee = AtLeastOnce(
-        partial(start_producer, producer_options(config, batch, largest)), partial(start_producer, producer_options(config, batch, largest, False)),
-        lambda: supervisors[0].active.router, counters, backoff)
-    limits = Limits(config.backpressure.max_in_flight_records, config.backpressure.max_in_flight_bytes, config.backpressure.resume_ratio,
-                    config.backpressure.total_bytes)
-    policy = Policy(config.chunk.max_records, config.chunk.max_wait, config.drain_timeout, config.input.auto_offset_reset)
+
+    async def look() -> None:
+        await look_again(config, facts)
+        supervisors[0].active.router.dead.facts = facts[config.dead_letter.topic]
+
+    def producer(idempotent: bool) -> Awaitable[Producer]:
+        written = [f.max_message_bytes for name, f in facts.items() if name not in config.input.topics]
+        return start_producer(producer_options(config, min([1 << 20, *written]), max(written), idempotent))
+
+    guarantee = AtLeastOnce(partial(producer, True), partial(producer, False), lambda: supervisors[0].active.router, counters, backoff, look)
+    held = config.backpressure
+    limits = Limits(held.max_in_flight_records, held.max_in_flight_bytes, held.resume_ratio, held.total_bytes,
+                    fetch=max(1, min(_FETCH_RECORDS, held.max_in_flight_records // 4)))
+    policy = Policy(config.chunk.max_records, config.chunk.max_wait, config.drain_timeout, config.input.auto_offset_reset,
+                    options["session_timeout_ms"] / 1000)
     supervisors.append(Supervisor(
         config.name or machine.definition.name, config.input.topics, consumer, guarantee,
         lambda s: Member(consumer, guarantee, lambda: s.active, policy, limits, Breaker(config.dead_letter.breaker), counters, backoff, s.stop),

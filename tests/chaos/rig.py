@@ -135,9 +135,9 @@ class Worker:
         """The sum of a metric's series."""
         return sum(float(line.rsplit(" ", 1)[1]) for line in self.get("/metrics")[1].splitlines() if line.startswith((f"{name} ", f"{name}{{")))
 
-    def log(self) -> str:
-        """The end of what it wrote."""
-        return self._log.read_bytes()[-4000:].decode(errors="replace") if self._log.exists() else ""
+    def log(self, most: int = 4000) -> str:
+        """The end of what it wrote; all of it for 0."""
+        return self._log.read_bytes()[-most:].decode(errors="replace") if self._log.exists() else ""
 
 
 @contextmanager

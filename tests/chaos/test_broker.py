@@ -52,6 +52,7 @@ def test_a_killed_broker_is_waited_for(own_kafka: EmbeddedKafka, tmp_path: Path,
         assert (verdict.lost, verdict.disordered) == (0, 0), verdict
         assert worker.code is None and not bad, bad
         assert worker.terminate() == 0, worker.log()
+        assert "never retrieved" not in worker.log(0)
 
 
 @contextmanager
@@ -77,9 +78,9 @@ def _watched(worker: Worker) -> Iterator[list[str]]:
 
 @pytest.mark.timeout(120)
 def test_a_still_broker_fills_no_memory(own_kafka: EmbeddedKafka, tmp_path: Path, record_property: Report) -> None:
-    """While the broker stands still, what is in flight stays under the bound plus one fetch, partitions are paused for backpressure,
+    """While the broker stands still, what is in flight stays under the bound, partitions are paused for backpressure,
     memory is flat; afterwards they are resumed and everything arrives."""
-    most, fetch, partitions = 200, 1000, 4  # a fetch is 1,000 records at most
+    most, partitions = 200, 4  # a fetch is then a quarter of it
     bootstrap = own_kafka.bootstrap
     topics = Topics(create_topic(bootstrap, partitions, name="in"), create_topic(bootstrap, partitions, name="out"),
                     create_topic(bootstrap, 1, ROOMY, name="dlq"))
@@ -96,7 +97,7 @@ def test_a_still_broker_fills_no_memory(own_kafka: EmbeddedKafka, tmp_path: Path
             nonlocal high
             lanes = worker.status().get("partitions", [])
             high = max([high, *(lane["in_flight"] for lane in lanes)])
-            return any(lane["in_flight"] >= most and "backpressure" in lane["paused"] for lane in lanes)
+            return any(lane["in_flight"] > most * 3 // 4 and "backpressure" in lane["paused"] for lane in lanes)
 
         def stand_still() -> bool:
             for _ in range(20):
@@ -128,7 +129,7 @@ def test_a_still_broker_fills_no_memory(own_kafka: EmbeddedKafka, tmp_path: Path
         offsets.close()
         record_property("memory", f"{(top - base) / 2**20:.1f} MiB more, {high} records in flight at most")
         print(f"{(top - base) / 2**20:.1f} MiB more, {high} records in flight at most")
-        assert paused and high <= most + fetch
+        assert paused and high <= most
         assert top - base < 32 * 2**20
         await_true("resumed", lambda: not any(lane["paused"] for lane in worker.status()["partitions"]), 10)
         verdict = judge(bootstrap, topics, sent)

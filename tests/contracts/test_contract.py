@@ -148,6 +148,30 @@ async def test_a_commit_is_what_the_next_member_starts_from(site: Any) -> None:
     await following.stop()
 
 
+async def test_the_groups_broker_is_heard_while_nothing_is_read(site: Any) -> None:
+    """Heartbeats tell a member that idles from one whose broker is away."""
+    consumer, before = await site.consumer(), time.monotonic()
+    while consumer.heard < before + 1:
+        await asyncio.sleep(0.1)
+        assert time.monotonic() < before + 15
+    await consumer.stop()
+
+
+async def test_an_empty_fetch_is_an_answer_too(site: Any) -> None:
+    """It tells a partition that idles from a fetch that is dead."""
+    await fill(site, [[b"1"]])
+    consumer, at, before = await site.consumer(), Partition(site.topic, 0), time.time()
+    assert consumer.fetched_at(at) == 0
+    consumer.seek(at, 1)
+    consumer.resume(at)
+    for _ in range(2):
+        answered = consumer.fetched_at(at)
+        while consumer.fetched_at(at) == answered:
+            assert not await consumer.fetch([at], 10, 0.1)
+            assert time.time() < before + 15
+    await consumer.stop()
+
+
 async def test_a_position_that_is_not_there_is_told(site: Any) -> None:
     """And names its partition."""
     await fill(site, [[b"1"]])

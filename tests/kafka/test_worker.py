@@ -6,111 +6,16 @@ import json
 import signal
 import socket
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
-from prometheus_client.parser import text_string_to_metric_families
 
-from tests.kafka.outside import Fed, Read, committed, ends, feed, read
-from tests.kafka.worker_process import WorkerProcess, until, worker
+from tests.kafka.case import MakeCase, good, machine, samples, total
+from tests.kafka.outside import Fed
+from tests.kafka.worker_process import until
 from worker.embedded.ports import free_port
 
 FOR_EVER = str(2**63 - 1)
-
-
-def machine(version: str = "1") -> dict[str, Any]:
-    """Marks what passes with its version; `bad: true` is rejected, `test: true` dropped."""
-    return {"name": "Marks", "version": version, "main_network": "main", "networks": [{"name": "main", "states": [
-        {"name": "start", "is_start": True}, {"name": "marked", "set": {"v": version}}, {"name": "done", "is_end": True},
-        {"name": "rejected", "is_end": True, "outcome": "error"}, {"name": "ignored", "is_end": True, "outcome": "drop"},
-    ], "arcs": [
-        {"from": "start", "to": "rejected", "condition": "coalesce(data.bad, False)"},
-        {"from": "start", "to": "ignored", "condition": "coalesce(data.test, False)"},
-        {"from": "start", "to": "marked", "else": True}, {"from": "marked", "to": "done"},
-    ]}]}
-
-
-def good(i: int) -> bytes:
-    """A record that passes."""
-    return json.dumps({"i": i}).encode()
-
-
-@dataclass
-class Case:
-    """Three topics and a configuration over them."""
-
-    bootstrap: str
-    source: str
-    out: str
-    dlq: str
-    folder: Path
-    config: dict[str, Any]
-
-    def run(self, folder: str = "one", **sections: Any) -> Any:
-        """The worker, with some sections of its configuration replaced."""
-        (self.folder / folder).mkdir(exist_ok=True)
-        return worker(self.folder / folder, {**self.config, **sections})
-
-    def feed(self, *records: Fed) -> int:
-        """Produce to the input."""
-        return feed(self.bootstrap, self.source, records)
-
-    def done(self, running: WorkerProcess) -> None:
-        """Wait until everything fed is committed."""
-        goal = {p: end for p, end in ends(self.bootstrap, self.source).items() if end}
-        until(lambda: {p: o for p, o in self.committed().items() if o} == goal, 60, "all of it committed", running)
-
-    def committed(self) -> dict[int, int]:
-        """The group's offsets."""
-        return committed(self.bootstrap, self.source, self.source)
-
-    def outputs(self) -> list[Read]:
-        """What stands in the output topic."""
-        return read(self.bootstrap, self.out)
-
-    def dead(self) -> list[Read]:
-        """What stands in the dead-letter topic."""
-        return read(self.bootstrap, self.dlq)
-
-    def fails(self, **sections: Any) -> str:
-        """Its stderr, when it must end with 78 by itself."""
-        with self.run(**sections) as running:
-            assert running.wait() == 78, running.tail()
-            return running.tail()
-
-
-MakeCase = Callable[..., Case]
-
-
-@pytest.fixture
-def make_case(kafka: Any, make_topic: Any, tmp_path: Path) -> MakeCase:
-    """`make_case(partitions=1, source={}, out={}, dlq={})`: topic settings by role."""
-
-    def make(partitions: int = 1, source: dict[str, str] | None = None, out: dict[str, str] | None = None, dlq: dict[str, str] | None = None) -> Case:
-        names = [make_topic(partitions, given, name) for given, name in ((source, "w.in"), (out, "w.out"), (dlq, "w.dlq"))]
-        return Case(kafka.bootstrap, *names, tmp_path, {
-            "name": "case", "machine": machine(), "kafka": {"bootstrap_servers": kafka.bootstrap, "group_id": names[0]}, "input": {"topics": [names[0]]},
-            "output": {"topic": names[1]}, "dead_letter": {"topic": names[2], "breaker": {"action": "off"}}})
-
-    return make
-
-
-def samples(running: WorkerProcess) -> dict[tuple[str, tuple[str, ...]], float]:
-    """Every sample of /metrics by name and label values, without the prefix."""
-    found = {}
-    for family in text_string_to_metric_families(running.get("/metrics")[1]):
-        for sample in family.samples:
-            found[sample.name.removeprefix("fsm_worker_"), tuple(sample.labels.values())] = sample.value
-    return found
-
-
-def total(found: dict[tuple[str, tuple[str, ...]], float], name: str) -> float:
-    """The sum over all labels."""
-    return sum(value for (n, _), value in found.items() if n == name)
 
 
 # --- it does not start ------------------------------------------------------------------------------------------------
@@ -147,6 +52,13 @@ def test_a_missing_output_topic_means_78(make_case: MakeCase) -> None:
 def test_a_missing_dead_letter_topic_means_78(make_case: MakeCase) -> None:
     """So must the dead-letter topic."""
     assert "no.such.dlq" in make_case().fails(dead_letter={"topic": "no.such.dlq"})
+
+
+def test_a_compacted_dead_letter_topic_means_78(make_case: MakeCase) -> None:
+    """It would refuse the dead letter of a record without a key, and its partition would stand still for ever."""
+    case = make_case(dlq={"cleanup.policy": "compact,delete"})
+    text = case.fails()
+    assert case.dlq in text and "compacted" in text
 
 
 def test_a_bad_machine_means_78(make_case: MakeCase) -> None:
@@ -268,10 +180,7 @@ def test_what_only_the_broker_refuses_is_isolated(make_case: MakeCase) -> None:
         running.ready()
         case.feed(Fed(b"a", good(0)))
         case.done(running)
-        change = ConfigEntry("max.message.bytes", "20000", incremental_operation=AlterConfigOpType.SET)
-        admin = AdminClient({"bootstrap.servers": case.bootstrap})
-        for changed in admin.incremental_alter_configs([ConfigResource(ConfigResource.Type.TOPIC, case.out, incremental_configs=[change])]).values():
-            changed.result(20)
+        case.alter(case.out, "max.message.bytes", "20000")
         case.feed(Fed(b"a", big), *(Fed(b"a", good(i)) for i in range(2, 50)), Fed(b"a", big), *(Fed(b"a", good(i)) for i in range(51, 80)))
         case.done(running)
         found = samples(running)

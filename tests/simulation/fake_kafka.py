@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,10 +40,13 @@ class FakeKafka:
     producers: list[FakeProducer] = field(default_factory=list)
     down: bool = False
     refuse: Callable[[str, Outgoing], bool] = lambda _topic, _record: False
+    most_in_batch: int = 1 << 30  # records; the broker refuses a larger batch
+    batch: int = 1 << 30  # records; what producers made from now on put into one
     fate: Batches = lambda _topic, _partition, _records: "ok"
     ack_turns: Callable[[], int] = lambda: 0
     commit_trouble: deque[Exception] = field(default_factory=deque)
     on_commit: Callable[[FakeConsumer, Partition, int], None] = lambda _consumer, _partition, _offset: None
+    sends: int = 0
     trespasses: list[str] = field(default_factory=list)
 
     def put(self, topic: str, partition: int, value: bytes | None, key: bytes | None = None, timestamp: int = 0,
@@ -82,10 +86,17 @@ class FakeConsumer:
         self.kafka = kafka
         self.positions: dict[Partition, int] = {}
         self.paused: set[Partition] = set()
+        self.fetched: dict[Partition, float] = {}
         self.news = asyncio.Event()
         self.listener: Any = None
+        self.expired = False  # out of the group, and not told yet
         self.gone = False  # crashed or fenced: nothing of it counts any more
         kafka.consumers.append(self)
+
+    @property
+    def heard(self) -> float:
+        """Now, or never."""
+        return 0.0 if self.kafka.down or self.gone else time.monotonic()
 
     async def start(self, topics: Sequence[str], listener: Any) -> None:
         """Join; `FakeKafka.rebalance` gives partitions."""
@@ -105,6 +116,7 @@ class FakeConsumer:
 
     def take_over(self, partitions: Collection[Partition]) -> None:
         """Assign: paused at first, without a position, as the real adapter does it."""
+        self.expired = False
         self.positions = dict.fromkeys(partitions, -1)
         self.paused = set(partitions)
         self.listener.assigned(list(partitions))
@@ -131,6 +143,7 @@ class FakeConsumer:
             at = self.positions[partition]
             if partition in self.paused or at < 0:
                 continue
+            self.fetched[partition] = time.time()
             if at < self.kafka.starts[partition] or at > len(self.kafka.logs[partition]):
                 raise OffsetOutOfRange([partition])
             records = self.kafka.logs[partition][at:at + most]
@@ -174,6 +187,10 @@ class FakeConsumer:
         """The end."""
         return len(self.kafka.logs[partition])
 
+    def fetched_at(self, partition: Partition) -> float:
+        """When it was last looked into."""
+        return self.fetched.get(partition, 0.0)
+
     async def position(self, partition: Partition) -> int:
         """The next offset that is handed out."""
         if partition not in self.positions:
@@ -200,7 +217,7 @@ class FakeConsumer:
             raise self.kafka.commit_trouble.popleft()
         if self.kafka.down:
             raise Unavailable("the fake is down")
-        if self.gone or any(p not in self.positions for p in offsets):
+        if self.gone or self.expired or any(p not in self.positions for p in offsets):
             raise EpochOver("not a member of this generation")
         for partition, offset in offsets.items():
             self.kafka.on_commit(self, partition, offset)
@@ -214,16 +231,26 @@ class FakeProducer:
         self.kafka, self.idempotent = kafka, idempotent
         self.poisoned: set[Partition] = set()
         self.closed = False
+        self.batch = kafka.batch
         self._queues: dict[Partition, deque[tuple[list[Outgoing], Callable[[Exception | None], None]]]] = defaultdict(deque)
         self._tasks: dict[Partition, asyncio.Task[None]] = {}
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing], done: Callable[[Exception | None], None]) -> None:
         """Queue a batch."""
+        self.kafka.sends += 1
         await asyncio.sleep(0)
         if self.closed:
             raise Undelivered("ProducerClosed")
-        target = Partition(topic, partition)
-        self._queues[target].append((list(records), done))
+        target, left, first = Partition(topic, partition), -(-len(records) // self.batch), []
+
+        def told(error: Exception | None) -> None:
+            nonlocal left
+            left -= 1
+            first.extend([error] if error else [])
+            if not left:
+                done(first[0] if first else None)
+
+        self._queues[target].extend((list(records[at:at + self.batch]), told) for at in range(0, len(records), self.batch))
         if target not in self._tasks:
             self._tasks[target] = asyncio.create_task(self._work(target))
 
@@ -248,7 +275,7 @@ class FakeProducer:
             return Undelivered("OutOfOrderSequenceNumber")
         if self.kafka.down:
             return Undelivered("RequestTimedOutError")
-        if any(self.kafka.refuse(target.topic, r) for r in records):
+        if len(records) > self.kafka.most_in_batch or any(self.kafka.refuse(target.topic, r) for r in records):
             return RefusedByBroker("MessageSizeTooLargeError: refused")
         fate = self.kafka.fate(*target, records)
         if fate == "fail":

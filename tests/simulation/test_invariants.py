@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -139,3 +140,24 @@ async def test_failures_are_counted_where_they_happened() -> None:
         world.feed(0, kind)
     await world.finish()
     assert world.processes[0].counters.failures == {"start": 2}
+
+
+async def test_an_operator_gets_past_bad_records_however_many_there_are() -> None:
+    """Each resume lets the slice that opened the breaker through; before it nothing is sent or committed."""
+    world = World(breaker=SimpleNamespace(action="pause", max_ratio=0.5, window=1000, max_consecutive=3, probe_after=0))
+    await world.join()
+    member = world.processes[0].member
+    for kind in ["ok"] * 3 + ["bad"] * 12 + ["ok"] * 6:
+        world.feed(0, kind)
+    resumes = 0
+    while not world.done():
+        await asyncio.sleep(0.02)
+        if member.breaker.state == "open":
+            before = len(world.kafka.acked)
+            await asyncio.sleep(0.01)
+            assert len(world.kafka.acked) == before, "an open breaker sends nothing"
+            member.resume("breaker")
+            resumes += 1
+        assert resumes < 10, "the breaker opens for ever"
+    assert member.breaker.state == "closed" and resumes > 1
+    await world.finish()

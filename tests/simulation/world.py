@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -16,9 +17,10 @@ from worker.delivery.breaker import Breaker
 from worker.delivery.dead_letters import DeadLetters
 from worker.delivery.routing import Router
 from worker.runtime.backpressure import Limits
-from worker.runtime.member import Active, Member, Policy
+from worker.runtime.member import Member, Policy
 from worker.runtime.observation import Counters
 from worker.runtime.ports import Partition, TopicFacts
+from worker.runtime.processing import Active
 from worker.runtime.reader import Reader
 
 IN, OUT, DEAD = "in", "out", "dead"
@@ -67,10 +69,10 @@ class Process:
         def backoff() -> Backoff:
             return Backoff(0.001, 2, 0.004)
 
-        self.guarantee = AtLeastOnce(world.kafka.producer(), world.kafka.producer(False), lambda: active.router, self.counters, backoff)
-        self.limits = Limits(MOST_IN_FLIGHT, 1 << 30, 0.5, 1 << 30)
-        breaker = Breaker(SimpleNamespace(action="off"))
-        self.member = Member(self.consumer, self.guarantee, lambda: active, Policy(3, 0.0, drain, "earliest"), self.limits,
+        self.guarantee = AtLeastOnce(world.kafka.producer(), world.kafka.producer(False), lambda: active.router, self.counters, backoff, world.look_again)
+        self.limits = world.limits()
+        breaker = Breaker(world.breaker)
+        self.member = Member(self.consumer, self.guarantee, lambda: active, Policy(3, 0.0, drain, "earliest", world.session), self.limits,
                              breaker, self.counters, backoff, self.stops.append)
         self.reader = Reader(self.consumer, self.member.lanes, self.counters, self.limits, FETCH, self.member.lost)
         self._tasks: list[asyncio.Task[None]] = []
@@ -83,9 +85,10 @@ class Process:
     async def _ticks(self) -> None:
         while not self.consumer.gone and not self.reader.stopping:
             await asyncio.sleep(0.002)
+            self.member.membership.pulse()
             await self.member.committer.tick()
             for lane in self.member.lanes.values():
-                assert lane.in_flight <= MOST_IN_FLIGHT + FETCH, "I5"
+                assert lane.in_flight <= self.limits.records, "I5"
                 assert lane.in_flight >= 0 and lane.in_flight_bytes >= 0
 
     async def crash(self) -> None:
@@ -120,12 +123,19 @@ class World:
     kafka: FakeKafka = field(default_factory=FakeKafka)
     processes: list[Process] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+    session: float = 10.0
+    limits: Callable[[], Limits] = lambda: Limits(MOST_IN_FLIGHT, 1 << 30, 0.5, 1 << 30, FETCH)
+    breaker: Any = field(default_factory=lambda: SimpleNamespace(action="off"))
 
     def __post_init__(self) -> None:
         dead = DeadLetters(facts(DEAD), "machine", "digest")
         self.router = Router(router_config(), {OUT: facts(OUT), DEAD: facts(DEAD)}, dead)
         self.kafka.on_commit = self._committed
         self.kafka.refuse = lambda topic, record: topic == OUT and (record[2] or b"").startswith(b"poison")
+
+    async def look_again(self) -> None:
+        """Producers made from now on know how much the broker takes."""
+        self.kafka.batch = self.kafka.most_in_batch
 
     def feed(self, partition: int, kind: str) -> None:
         """One more input record: ok, bad, drop or poison (refused by the broker)."""

@@ -39,19 +39,38 @@ def test_off_never_opens() -> None:
     assert not b.observe(1000, range(1000)) and b.state == "closed"
 
 
-def test_a_probe_starts_from_nothing_and_a_good_part_closes_it() -> None:
+def test_a_probe_starts_from_nothing_and_what_follows_closes_it() -> None:
     """Half-open forgets the past."""
     b = breaker()
-    assert b.observe(5, range(5))
+    assert b.observe(5, range(5), "lane")
     b.probe()
     assert b.state == "half_open"
-    assert not b.observe(3, [])
+    assert not b.observe(5, range(5), "lane"), "what was sent back passes whatever it holds"
+    assert b.state == "half_open", "and is no verdict"
+    assert not b.observe(3, [0], "lane")
     assert b.state == "closed"
 
 
-def test_a_bad_probe_opens_it_again() -> None:
-    """The probe alone is judged."""
+def test_a_bad_probe_opens_it_again_and_passes_at_the_next() -> None:
+    """However short it is; each resume gets a slice further, so nobody is stuck before bad records for ever."""
     b = breaker()
-    b.observe(5, range(5))
+    b.observe(5, range(5), "lane")
+    for _ in range(3):
+        b.probe()
+        assert not b.observe(5, range(5), "lane")
+        assert b.observe(2, [0, 1], "lane") and b.state == "open"
+        assert "2 of the 2" in b.why
+
+
+def test_only_what_was_sent_back_passes() -> None:
+    """Another lane's slice is judged, and does not use up the pass."""
+    b = breaker()
+    b.observe(5, range(5), "a")
+    assert b.observe(1, [], "b"), "an open breaker sends everything back"
     b.probe()
-    assert b.observe(5, range(5)) and b.state == "open"
+    assert b.observe(4, [0, 1, 2], "c") and b.state == "open"
+    assert b.observe(5, [], "a")
+    b.probe()
+    assert not b.observe(5, range(5), "a") and not b.observe(5, range(5), "c")
+    assert not b.observe(5, range(5), "b"), "a pass that was not used is kept"
+    assert not b.observe(4, [], "b") and b.state == "closed"

@@ -60,6 +60,13 @@ def test_a_record_without_a_key_is_lettered_by_its_source_partition() -> None:
     assert list(part.groups) == [("dead", 1)]
 
 
+def test_outputs_without_a_key_go_by_source_partition() -> None:
+    """From slice to slice the same output partition: the order of an input partition is kept."""
+    for _ in range(9):
+        part = route([record(key=None)] * 2, [(i, None, b"v", SOURCE, None, None) for i in range(2)])
+        assert list(part.groups) == [("out", 1)]
+
+
 def test_a_value_too_large_is_a_dead_letter() -> None:
     """The dead letter carries the original, not the output."""
     part = route([record()], [(0, None, b"v" * 2000, SOURCE, None, None)], max_message_bytes=1500)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from worker.runtime.backpressure import Limits
 from worker.runtime.observation import Counters
 from worker.runtime.supervisor import Ending, Supervisor
 
@@ -16,7 +17,7 @@ class Client:
     """A consumer that does nothing, or hangs where it is told to."""
 
     def __init__(self, hangs: str = "") -> None:
-        self.hangs, self.stopped = hangs, False
+        self.hangs, self.stopped, self.heard = hangs, False, time.monotonic()
 
     async def start(self, *_: Any) -> None:
         if self.hangs == "start":
@@ -45,7 +46,7 @@ def worker(client: Client, tick: Callable[[], Any], hand_over: Callable[[], Any]
         return await result if asyncio.iscoroutine(result) else result
 
     member: Any = SimpleNamespace(
-        lanes={}, limits=SimpleNamespace(room=asyncio.Event()), lost=nothing, joined=True, probe=lambda: None, ended=lambda: None, abandon=nothing,
+        lanes={}, limits=Limits(100, 100, 0.5, 100), lost=nothing, joined=True, membership=SimpleNamespace(pulse=lambda: None, sure=True), probe=lambda: None, ended=lambda: None, abandon=nothing,
         policy=SimpleNamespace(drain_timeout=0.6), committer=SimpleNamespace(tick=lambda: call(tick)), hand_over=lambda _lanes: call(hand_over))
     delivery: Any = SimpleNamespace(name="at_least_once", stop=nothing)
     machine: Any = None
@@ -113,3 +114,25 @@ def test_a_second_signal_ends_it_at_once() -> None:
 def test_an_error_while_stopping_does_not_change_the_exit_code() -> None:
     """The client raises what it pleases at its end."""
     assert end(Client("broken stop"), (0.05,))[0] == Ending.DONE
+
+
+def test_a_paused_or_deaf_member_is_not_ready_and_says_why() -> None:
+    """`/readyz` is assigned and consuming: an operator's pause of every lane, and a broker away, are neither."""
+
+    async def run() -> None:
+        client = Client()
+        made = worker(client, lambda: None, lambda: True)
+        made._phase = "running"
+        lanes = [SimpleNamespace(phase="running", reasons=reasons, pending=()) for reasons in ({"operator"}, {"operator", "retry"}, set())]
+        made.member.lanes.update(enumerate(lanes[:2]))  # type: ignore[call-overload]
+        assert made.unready == "paused by an operator"
+        made.member.lanes[2] = lanes[2]  # type: ignore[index]
+        assert made.unready is None
+        client.heard -= 29
+        assert made.unready is None
+        client.heard -= 2
+        assert made.unready == "the group's broker has not answered for 31 s"
+        made.member.lanes.clear()
+        assert made.unready == "the group's broker has not answered for 31 s", "an idle member too"
+
+    asyncio.run(run())

@@ -8,32 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any
 
 import structlog
 
-from fsm_core.engine.batch import Failure
 from worker.delivery.backoff import Backoff
+from worker.delivery.isolation import Isolation
 from worker.delivery.routing import Part, Router, Target
 from worker.runtime.lane import Lane
 from worker.runtime.observation import Counters
 from worker.runtime.ports import Factory, Misrouted, Outgoing, Producer, Refused, Unavailable, Undelivered
 
 log = structlog.get_logger(__name__)
-_CLEAN_RECORDS = 1000
 _RETIRE_SECONDS = 30.0
 
 
-@dataclass(slots=True)
-class _Isolation:
-    """A lane that sends one record a batch because the broker refused something of it."""
-
-    producer: Producer
-    clean: int = 0
-    done: dict[int, dict[Target, int]] = field(default_factory=dict)  # id(part) -> group -> records accepted
+async def _nothing() -> None:
+    """Topics that never change."""
 
 
 class AtLeastOnce:
@@ -41,20 +33,21 @@ class AtLeastOnce:
 
     name = "at_least_once"
 
-    def __init__(self, shared: Factory, isolated: Factory, router: Callable[[], Router], counters: Counters, backoff: Callable[[], Backoff]) -> None:
-        self._make_shared, self._make_isolated = shared, isolated
+    def __init__(self, shared: Factory, isolated: Factory, router: Callable[[], Router], counters: Counters, backoff: Callable[[], Backoff],
+                 look_again: Callable[[], Awaitable[None]] = _nothing) -> None:
+        self._make_shared, self._make_isolated, self._look_again = shared, isolated, look_again
         self._router, self._counters, self._backoff = router, counters, backoff
         self._producer: Producer | None = None
         self.version = 0
         self._replacing = asyncio.Lock()
         self._retiring: set[asyncio.Task[None]] = set()
-        self._isolations: dict[Lane, _Isolation] = {}
+        self._isolations: dict[Lane, Isolation] = {}
 
     async def send(self, lane: Lane, part: Part) -> None:
         """Queue a part's batches; trouble is left on the lane."""
         lane.pending.append(part)
         if lane in self._isolations:
-            await self._one_by_one(lane)
+            await self._alone(lane)
             return
         try:
             await self._queue(lane, part)
@@ -69,7 +62,7 @@ class AtLeastOnce:
             lane.settle()
             return
         for target in todo:
-            if lane.trouble or lane.closed:
+            if not await lane.may_send():
                 return
             await producer.send(*target, part.groups[target], partial(self._acknowledged, lane, part, target, lane.attempt))
 
@@ -108,14 +101,14 @@ class AtLeastOnce:
         log.warning("delivery failed, sending again", partition=str(lane), error=str(error))
         try:
             if isinstance(error, Refused):
-                await self._isolate(lane)
+                await self._isolate(lane, error)
             else:
                 await self._wait(lane, error)
         except Unavailable:
             return  # the lane was closed while no broker answered
         lane.version = self.version
         if lane in self._isolations:
-            await self._one_by_one(lane)
+            await self._alone(lane)
             return
         try:
             for part in list(lane.pending):
@@ -124,19 +117,29 @@ class AtLeastOnce:
             lane.fail(again)
 
     async def _wait(self, lane: Lane, error: Exception) -> None:
-        """Back off with the lane paused, and see that a newer producer than the failed one is there."""
+        """Back off with the lane paused, and see that a newer producer than the failed one is there: the lane's own, if it has one."""
         if isinstance(error, Misrouted):
             log.error("topic unknown or forbidden: the lane waits for it", partition=str(lane), error=str(error))
         self._counters.produce_retries += 1
         lane.pause("retry")
-        await self._replace(lane.version, lane)
+        isolation = self._isolations.get(lane)
+        if isolation is None:
+            await self._replace(lane.version, lane)
+        else:
+            old, isolation.producer = isolation.producer, await self._start(self._make_isolated, lane)
+            self._retire(old)
         await lane.sleep(lane.backoff.next())
 
-    async def _replace(self, version: int, lane: Lane) -> None:
-        """A new shared producer, unless somebody made one since `version`."""
+    async def _replace(self, version: int, lane: Lane, look_again: bool = False) -> None:
+        """A new shared producer, unless somebody made one since `version`.
+
+        Maybe a topic takes less than it did: after a look at what it takes now, the new producer's batches fit.
+        """
         async with self._replacing:
             if self._producer is not None and self.version != version:
                 return
+            if look_again:
+                await self._look_again()
             old, self._producer = self._producer, await self._start(self._make_shared, lane)
             self.version += 1
             if old is not None:
@@ -160,82 +163,21 @@ class AtLeastOnce:
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
-    async def _isolate(self, lane: Lane) -> None:
+    async def _isolate(self, lane: Lane, error: Refused) -> None:
         if lane in self._isolations:
             self._isolations[lane].clean = 0
             return
-        await self._replace(lane.version, lane)
-        self._isolations[lane] = _Isolation(await self._start(self._make_isolated, lane))
+        await self._replace(lane.version, lane, look_again="TooLarge" in str(error))
+        self._isolations[lane] = Isolation(lane, await self._start(self._make_isolated, lane), self._router, self._counters, self._count)
         log.warning("the broker refused a batch: the lane sends one record a batch", partition=str(lane))
 
-    async def _one_by_one(self, lane: Lane) -> None:
-        """Deliver the lane's parts one record a batch; culprits become dead letters."""
+    async def _alone(self, lane: Lane) -> None:
         isolation = self._isolations[lane]
-        while lane.pending and not lane.closed and lane.trouble is None:
-            part = lane.pending[0]
-            try:
-                await self._drip(lane, isolation, part)
-            except (Undelivered, Unavailable) as error:
-                lane.fail(error)
-                return
-            if lane.phase == "closed":  # while records were on their way
-                return
-            part.left = 0
-            isolation.done.pop(id(part), None)
-            lane.settle()
-        if isolation.clean >= _CLEAN_RECORDS and not lane.pending:
+        await isolation.deliver()
+        if isolation.over:
             del self._isolations[lane]
             await isolation.producer.stop()
             log.info("the lane is back on the shared producer", partition=str(lane))
-
-    async def _drip(self, lane: Lane, isolation: _Isolation, part: Part) -> None:
-        progress = isolation.done.setdefault(id(part), {})
-        for target in part.delivered:
-            progress.setdefault(target, len(part.groups[target]))  # a dead letter added later goes alone
-        while todo := [t for t in part.groups if t not in part.delivered]:
-            target = todo[0]
-            records = part.groups[target]
-            while (index := progress.get(target, 0)) < len(records):
-                if lane.closed:
-                    return
-                error = await self._send_one(isolation.producer, target, records[index])
-                if isinstance(error, Refused):
-                    isolation.clean = 0
-                    if not await self._condemn(lane, part, target, index, error):
-                        continue
-                elif error is not None:
-                    raise error
-                else:
-                    isolation.clean += 1
-                    self._count(target, records[index:index + 1])
-                progress[target] = index + 1
-            part.delivered.add(target)
-
-    @staticmethod
-    async def _send_one(producer: Producer, target: Target, record: Outgoing) -> Exception | None:
-        future: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
-        try:
-            await producer.send(*target, [record], lambda error: None if future.done() else future.set_result(error))
-        except (Undelivered, Refused, Unavailable) as error:
-            return error
-        return await future
-
-    async def _condemn(self, lane: Lane, part: Part, target: Target, index: int, error: Exception) -> bool:
-        """Make the refused record a dead letter; a dead letter that is refused holds its lane and is tried again (False)."""
-        record = part.groups[target][index]
-        if record[5] is not None:
-            self._counters.dead_letter_publish_failures += 1
-            log.error("a dead letter was refused: its partition waits", partition=str(lane), error=str(error))
-            lane.pause("retry")
-            await lane.sleep(lane.backoff.next())
-            return False
-        reason: Any = "too_large" if "TooLarge" in str(error) else "undeliverable"
-        failure = Failure(reason, error=str(error).split(":")[0], message=f"topic {target[0]}: {error}")
-        part.outcomes["output" if record[2] is not None or part.records[record[4]].value is not None else "tombstone"] -= 1
-        self._router().failed(part, [(record[4], failure)])
-        for dead in [t for t in part.groups if t in part.delivered and t[0] == self._router().dead.facts.name]:
-            part.delivered.discard(dead)  # it has a new record at its end
-        return True
 
     async def close(self, lane: Lane) -> None:
         """Stop the lane's own producer, if it had one."""

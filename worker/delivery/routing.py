@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -99,7 +98,7 @@ class Router:
         """The hot loop: one pass over the rows, a plain tuple each."""
         records, groups, hash_, topics = part.records, part.groups, murmurhash2, self.topics
         now = int(time.time() * 1000)
-        loose = random.getrandbits(30)  # a part's records without a key stay together: large batches
+        loose = part.partition  # without a key: by source partition, as dead letters, so that its order is kept
         sent = 0
         route_before: object = self
         for place, route, value, key, headers, timestamp in rows:

@@ -1,4 +1,4 @@
-"""What the topics are and what they refuse, asked once at start and on reload."""
+"""What the topics are and what they refuse, asked at start and when a broker refuses what they let through."""
 
 from __future__ import annotations
 

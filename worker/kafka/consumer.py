@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -60,6 +61,7 @@ class KafkaConsumer:
         self._make: Callable[[], AIOKafkaConsumer] = lambda: AIOKafkaConsumer(**self._options)
         self._client: AIOKafkaConsumer | None = None
         self._strict_again: asyncio.TimerHandle | None = None
+        self.heard = 0.0
 
     @property
     def client(self) -> AIOKafkaConsumer:
@@ -79,6 +81,19 @@ class KafkaConsumer:
             if isinstance(error, errors.KafkaError) and not error.retriable and not isinstance(error, errors.KafkaConnectionError | errors.KafkaTimeoutError):
                 raise
             raise Unavailable(f"{type(error).__name__}: {error}") from error
+        self._listen(client._coordinator)
+
+    def _listen(self, coordinator: Any) -> None:
+        """Note when the coordinator answers: heartbeats go to it every second, with records or without."""
+        send = coordinator._send_req
+
+        async def heard(request: Any) -> Any:
+            answer = await send(request)
+            self.heard = time.monotonic()
+            return answer
+
+        coordinator._send_req = heard
+        self.heard = time.monotonic()
 
     async def stop(self) -> None:
         """Leave the group; bounded, as the client may hang while brokers are away."""
@@ -129,12 +144,21 @@ class KafkaConsumer:
         self.client.resume(*(TopicPartition(*p) for p in partitions))
 
     def high_watermark(self, partition: Partition) -> int:
-        """The end of the partition as the last fetch saw it, -1 if unknown."""
+        """The end of what can be read of the partition, as the last fetch saw it, -1 if unknown: an open transaction is before it."""
         try:
-            end = self.client.highwater(TopicPartition(*partition))
+            end, stable = self.client.highwater(TopicPartition(*partition)), self.client.last_stable_offset(TopicPartition(*partition))
         except errors.IllegalStateError:
             return -1
+        if self._options.get("isolation_level") == "read_committed" and stable is not None and stable >= 0:
+            return int(stable)
         return -1 if end is None else int(end)
+
+    def fetched_at(self, partition: Partition) -> float:
+        """When a fetch of the partition was last answered, with records or without; seconds since the epoch, 0 if never."""
+        try:
+            return (self.client.last_poll_timestamp(TopicPartition(*partition)) or 0) / 1000
+        except errors.IllegalStateError:
+            return 0.0
 
     async def position(self, partition: Partition) -> int:
         """The next offset that the client will hand out."""

@@ -75,25 +75,25 @@ class KafkaProducer:
         if self._closed:
             raise Undelivered("the producer was closed meanwhile")
         waiting = self._client._message_accumulator._batches.get(target)
-        if self._client._txn_manager is not None and waiting:
+        if waiting:
+            waiting[-1].failure = partial(self._fail, target, waiting[-1])
             if target in self._poisoned:
                 self._drop_queue(target)
-            else:
-                waiting[-1].failure = partial(self._fail, target, waiting[-1].failure)
         return queued
 
-    def _fail(self, target: TopicPartition, failure: Callable[[BaseException], None], exception: BaseException) -> None:
+    def _fail(self, target: TopicPartition, batch: Any, exception: BaseException) -> None:
         """A failed batch burns its sequence number: a later one might be accepted before it is sent again, so none may leave.
 
         This runs within the client's own handling of the answer: afterwards it would be too late for the batch that is next.
         """
-        self._poisoned.add(target)
-        failure(exception)
-        self._drop_queue(target)
+        _fail_quietly(batch, exception)
+        if self._client._txn_manager is not None:
+            self._poisoned.add(target)
+            self._drop_queue(target)
 
     def _drop_queue(self, target: TopicPartition) -> None:
         for batch in self._client._message_accumulator._batches.pop(target, ()):
-            batch.failure(errors.KafkaError(_POISONED))
+            _fail_quietly(batch, errors.KafkaError(_POISONED))
 
     async def stop(self, patience: float = _STOP_SECONDS) -> None:
         """Wait up to `patience` seconds for what is in flight, then close: the client's `stop` hangs while brokers are away.
@@ -119,7 +119,14 @@ class KafkaProducer:
     def _fail_rest(self) -> None:
         queues = self._client._message_accumulator
         for batch in [*queues._pending_batches, *(b for waiting in list(queues._batches.values()) for b in list(waiting))]:
-            batch.failure(errors.ProducerClosed())
+            _fail_quietly(batch, errors.ProducerClosed())
+
+
+def _fail_quietly(batch: Any, error: BaseException) -> None:
+    """Fail a batch as the client does, and look at its second future, that only a batch queued behind it would wait for."""
+    type(batch).failure(batch, error)
+    if not batch._drain_waiter.cancelled():
+        batch._drain_waiter.exception()
 
 
 def _release(batch: Any, future: Any) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 import structlog
 
 from worker.runtime.lane import Lane
+from worker.runtime.membership import Membership
 from worker.runtime.observation import Counters
 from worker.runtime.ports import Consumer, EpochOver, Unavailable
 
@@ -20,8 +21,8 @@ _IDLE_SECONDS = 3.0
 class Committer:
     """The only caller of the client's commit."""
 
-    def __init__(self, consumer: Consumer, counters: Counters, lanes: Callable[[], Collection[Lane]]) -> None:
-        self._consumer, self._counters, self._lanes = consumer, counters, lanes
+    def __init__(self, consumer: Consumer, counters: Counters, lanes: Callable[[], Collection[Lane]], membership: Membership) -> None:
+        self._consumer, self._counters, self._lanes, self._membership = consumer, counters, lanes, membership
         self._one_at_a_time = asyncio.Lock()
         self._idle_at = 0.0
 
@@ -34,9 +35,13 @@ class Committer:
         await self.commit(self._lanes())
 
     async def commit(self, lanes: Collection[Lane]) -> None:
-        """Commit what of these lanes is acknowledged and not yet committed; failures are counted and tried at the next tick."""
+        """Commit what of these lanes is acknowledged and not yet committed; failures are counted and tried at the next tick.
+
+        In doubt what is committed is committed again: that the group takes it proves that we are in it.
+        """
         async with self._one_at_a_time:
-            todo = {lane: lane.acked for lane in lanes if not lane.closed and lane.acked >= 0 and lane.acked != lane.committed}
+            doubt = not self._membership.sure
+            todo = {lane: lane.acked for lane in lanes if not lane.closed and lane.acked >= 0 and (doubt or lane.acked != lane.committed)}
             if not todo:
                 return
             started = time.monotonic()
@@ -52,6 +57,8 @@ class Committer:
                 self._counters.commits["ok"] += 1
                 for lane, offset in todo.items():
                     lane.committed = offset
+                if doubt:  # and not only since: this commit was sent after the gap
+                    self._membership.proven()
             self._counters.commit_duration.observe(time.monotonic() - started)
             self._counters.loop_seconds["commit"] += time.monotonic() - started
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
@@ -16,20 +17,24 @@ if TYPE_CHECKING:
     from worker.delivery.backoff import Backoff
     from worker.delivery.routing import Part
     from worker.runtime.backpressure import Limits
+    from worker.runtime.membership import Membership
     from worker.runtime.ports import Consumer, Partition
 
 log = structlog.get_logger(__name__)
+_HOLDING = frozenset({"breaker", "membership"})  # what is fetched already is not processed either
 
 
 class Lane:
-    """Everything that belongs to one assigned partition. A closed lane has no effect any more.
+    """Everything that belongs to one assigned partition.
 
     `position` is the next offset to take, `acked` the next to commit, `committed` what the group holds (-1: unknown), `origin` where it began.
     `attempt` numbers deliveries: acknowledgements of an earlier attempt are late and count for nothing.
     """
 
-    def __init__(self, partition: Partition, epoch: int, consumer: Consumer, limits: Limits, counters: Counters, backoff: Backoff) -> None:
+    def __init__(self, partition: Partition, epoch: int, consumer: Consumer, limits: Limits, counters: Counters, backoff: Backoff,
+                 membership: Membership | None = None) -> None:
         self.partition, self.epoch, self.consumer, self.limits, self.counters, self.backoff = partition, epoch, consumer, limits, counters, backoff
+        self.membership = membership
         self.phase = "opening"
         self.position = self.acked = self.committed = self.origin = -1
         self.queue: deque[tuple[float, list[Any], int]] = deque()
@@ -70,8 +75,7 @@ class Lane:
     def take(self, records: list[Any], size: int) -> None:
         """Count fetched records in flight; may pause the partition."""
         self.queue.append((time.monotonic(), records, size))
-        self.position = records[-1].offset + 1
-        self.last_timestamp = records[-1].timestamp
+        self.position, self.last_timestamp = records[-1].offset + 1, records[-1].timestamp
         self.in_flight += len(records)
         self.in_flight_bytes += size
         self.limits.total_bytes += size
@@ -84,14 +88,12 @@ class Lane:
 
         A slice that is not full waits up to `max_wait` seconds for more, but only while an earlier one is in hand.
         """
-        await self.until(lambda: (bool(self.queue) and "breaker" not in self.reasons) or self.trouble is not None or self.phase != "running")
+        await self.until(lambda: (bool(self.queue) and self.reasons.isdisjoint(_HOLDING)) or self.trouble is not None or self.phase != "running")
         if self.trouble is not None or not self.queue or self.closed:
             return None
         if max_wait and self.pending and sum(len(rs) for _, rs, _ in self.queue) < most:
             await self.sleep_until(lambda: not self.pending or self.trouble is not None or sum(len(rs) for _, rs, _ in self.queue) >= most, max_wait)
-            if self.trouble is not None or not self.queue or self.closed:
-                return None
-        return self._slice(most)
+        return None if self.trouble is not None or not self.queue or self.closed else self._slice(most)
 
     def _slice(self, most: int) -> tuple[float, list[Any], int]:
         taken, records, size = self.queue.popleft()
@@ -117,6 +119,14 @@ class Lane:
             self.position = records[0].offset
 
     # --- delivery ---------------------------------------------------------------------------------------------------
+    async def may_send(self) -> bool:
+        """Wait while the group may have given the partition away; False when nothing more of this attempt is to be sent."""
+        if self.membership is not None:
+            self.membership.pulse()
+        if "membership" in self.reasons:
+            await self.until(lambda: "membership" not in self.reasons or self.trouble is not None or self.phase != "running")
+        return self.trouble is None and not self.closed and "membership" not in self.reasons
+
     def fail(self, error: Exception) -> None:
         """Remember the first trouble of this attempt."""
         if self.trouble is None:
@@ -153,11 +163,10 @@ class Lane:
     def _account(self, part: Part) -> None:
         self.counters.processed.update(+part.outcomes)
         self.counters.timestamps_replaced += part.replaced
-        now, half = time.time() * 1000, len(part.records) // 2
+        now, half = time.time() * 1000, len(part.records) // 2  # half of them are as old as the first, half as the last
         if part.records[0].timestamp < 0 or part.records[-1].timestamp < 0:
             return  # a record without a timestamp has no age
-        if half:
-            self.counters.end_to_end.observe(max(0.0, now - part.records[0].timestamp) / 1000, half)
+        self.counters.end_to_end.observe(max(0.0, now - part.records[0].timestamp) / 1000, half)
         self.counters.end_to_end.observe(max(0.0, now - part.records[-1].timestamp) / 1000, len(part.records) - half)
 
     # --- pausing ----------------------------------------------------------------------------------------------------
@@ -177,12 +186,11 @@ class Lane:
     def apply_pause(self) -> None:
         """Hold the client to the reasons. A paused lane is left out of fetches at once, which keeps what was prefetched;
         the reader pauses it for real (`harden`) if it stays so."""
-        if self.phase != "running" or self.reasons:
-            return
-        self.limits.room.set()
-        if self._paused_for_real:
-            self.consumer.resume(self.partition)
-            self._paused_for_real = False
+        if self.ready:
+            self.limits.room.set()
+            if self._paused_for_real:
+                self.consumer.resume(self.partition)
+                self._paused_for_real = False
 
     def harden(self) -> None:
         """Pause the client too: nothing more of the partition is fetched, what was prefetched is thrown away."""
@@ -201,10 +209,8 @@ class Lane:
 
     async def sleep_until(self, condition: Callable[[], bool], seconds: float) -> None:
         """Wait for a condition, at most so long."""
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.until(condition), seconds)
-        except TimeoutError:
-            return
 
     async def sleep(self, seconds: float) -> None:
         """Wait, or less if the lane is closed."""

@@ -6,20 +6,20 @@ import asyncio
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
-from fsm_core.engine.batch import Meta
 from worker.delivery.backoff import Backoff
 from worker.delivery.breaker import Breaker
 from worker.delivery.guarantee import Guarantee
-from worker.delivery.routing import Part, Router
+from worker.delivery.routing import Part
 from worker.runtime.backpressure import Limits
 from worker.runtime.committer import Committer
 from worker.runtime.lane import Lane
+from worker.runtime.membership import Membership
 from worker.runtime.observation import Counters
 from worker.runtime.ports import Consumer, Partition
+from worker.runtime.processing import Active, Processing
 
 log = structlog.get_logger(__name__)
 _DRAIN_SHARE = 0.8  # of the deadline; the rest is for the last commit
@@ -30,14 +30,6 @@ class NoOffset(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Active:
-    """The machine that runs now and its router; a reload replaces both at once, between slices."""
-
-    machine: Any
-    router: Router
-
-
-@dataclass(frozen=True, slots=True)
 class Policy:
     """What of the configuration the member itself needs."""
 
@@ -45,6 +37,7 @@ class Policy:
     max_wait: float
     drain_timeout: float
     auto_offset_reset: str
+    session_timeout: float = 10.0
 
 
 class Member:
@@ -56,7 +49,9 @@ class Member:
         self.limits, self.breaker, self.counters, self.backoff, self._stop = limits, breaker, counters, backoff, stop
         self.lanes: dict[Partition, Lane] = {}
         self.tasks: dict[Lane, asyncio.Task[None]] = {}
-        self.committer = Committer(consumer, counters, self.lanes.values)
+        self.membership = Membership(policy.session_timeout, self.lanes.values)
+        self.committer = Committer(consumer, counters, self.lanes.values, self.membership)
+        self._process = Processing(active, guarantee, counters, self._tripped)
         self.epoch = 0
         self._opened_at = 0.0
         self.joined = False
@@ -67,8 +62,9 @@ class Member:
         """Make a lane of each; nothing is awaited here, as no heartbeat runs meanwhile."""
         self.epoch += 1
         self.counters.rebalances["assigned"] += 1
+        self.membership.proven()
         for partition in partitions:
-            lane = Lane(partition, self.epoch, self.consumer, self.limits, self.counters, self.backoff())
+            lane = Lane(partition, self.epoch, self.consumer, self.limits, self.counters, self.backoff(), self.membership)
             self.lanes[partition] = lane
             if self.breaker.state == "open":
                 lane.pause("breaker")
@@ -87,9 +83,13 @@ class Member:
             self.counters.rebalance_duration.observe(time.monotonic() - started)
 
     async def hand_over(self, lanes: Collection[Lane]) -> bool:
-        """Drain, commit, close. False when the deadline came first: what is uncommitted will be redelivered."""
+        """Drain, commit, close. False when the deadline came first: what is uncommitted will be redelivered.
+
+        In doubt about the membership nothing more is sent, so nothing is waited for.
+        """
         for lane in lanes:
-            lane.drain()
+            if self.membership.sure:
+                lane.drain()
         tasks = [self.tasks[lane] for lane in lanes if lane in self.tasks and lane.phase == "draining"]
         try:
             late = (await asyncio.wait(tasks, timeout=self.policy.drain_timeout * _DRAIN_SHARE))[1] if tasks else set()
@@ -182,35 +182,9 @@ class Member:
             lane.acked = offset
         self.consumer.seek(lane.partition, offset)
 
-    async def _process(self, lane: Lane, taken_at: float, records: list[Any], size: int) -> None:
-        """One slice: one run of the machine, one part on its way."""
-        started = time.monotonic()
-        active = self.active()
-        part = Part(lane.partition[0], lane.partition[1], records, size, taken_at)
-        values = [r.value for r in records]
-        positions: list[int] | None = None
-        empty: list[int] = []
-        if None in values:
-            positions = [i for i, v in enumerate(values) if v is not None]
-            empty = [i for i, v in enumerate(values) if v is None]
-            values = [v for v in values if v is not None]
-        metas = _metas(lane, records, positions)
-        run = active.machine.run_async if active.machine.is_async else active.machine.run
-        result = run(values, metas, time.time())
-        if active.machine.is_async:
-            result = await result
-        machine_done = time.monotonic()
-        active.router.outgoing(part, positions, empty, result)
-        if self._tripped(lane, part):
-            return
-        self._observe(lane, part, result, started, machine_done)
-        del result, values  # the part holds what is still needed; sending may take long
-        await self.guarantee.send(lane, part)
-        self.counters.loop_seconds["produce"] += time.monotonic() - machine_done
-
     def _tripped(self, lane: Lane, part: Part) -> bool:
         """Ask the breaker before anything is sent; when it opens, the slice goes back to the lane unprocessed."""
-        if not self.breaker.observe(len(part.records), [p for p, _ in part.failures]):
+        if not self.breaker.observe(len(part.records), [p for p, _ in part.failures], lane.partition):
             return False
         lane.queue.appendleft((part.taken_at, part.records, part.size))
         if self.breaker.policy.action == "halt":
@@ -243,37 +217,3 @@ class Member:
         self._held.add(reason)
         for lane in self.lanes.values():
             lane.pause(reason)
-
-    def _observe(self, lane: Lane, part: Part, result: Any, started: float, machine_done: float) -> None:
-        c = self.counters
-        c.loop_seconds["machine"] += machine_done - started
-        c.chunk_records.observe(len(part.records))
-        c.chunk_duration.observe(machine_done - started)
-        for name, count in result.states.items():
-            c.states[name] += count
-        for arc, count in result.arcs.items():
-            c.arcs[arc] += count
-        c.failures.update(failure.state for _, failure in part.failures if failure.state)
-        for position, failure in part.failures[-3:]:
-            record = part.records[position]
-            c.last_errors.append({
-                "time": time.time(), "reason": failure.reason, "state": failure.state, "message": failure.message[:300],
-                "topic": part.topic, "partition": part.partition, "offset": record.offset})
-
-
-def _metas(lane: Lane, records: list[Any], positions: list[int] | None) -> Callable[[int], Meta]:
-    """Where each record comes from, built only for code that reads it."""
-
-    def meta(index: int) -> Meta:
-        record = records[index if positions is None else positions[index]]
-        return Meta(lane.partition[0], lane.partition[1], record.offset, _text(record.key), record.timestamp / 1000,
-                    {n: t for n, v in record.headers if (t := _text(v)) is not None})
-
-    return meta
-
-
-def _text(data: bytes | None) -> str | None:
-    try:
-        return None if data is None else data.decode()
-    except UnicodeDecodeError:
-        return None

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from worker.runtime.backpressure import Limits
+from worker.runtime.backpressure import Crowd, Limits
 from worker.runtime.lane import Lane, size_of_records
 from worker.runtime.observation import Counters
 from worker.runtime.ports import Consumer, OffsetOutOfRange, Partition
@@ -25,6 +25,7 @@ class Reader:
     def __init__(self, consumer: Consumer, lanes: dict[Partition, Lane], counters: Counters, limits: Limits, most: int,
                  lost: Callable[[Lane], Awaitable[None]]) -> None:
         self._consumer, self._lanes, self._counters, self._limits, self._most, self._lost = consumer, lanes, counters, limits, most, lost
+        self._crowd = Crowd(limits, lanes)
         self.stopping = False
         self.heartbeat = time.monotonic()
 
@@ -47,15 +48,17 @@ class Reader:
         ready = await self._ready()
         # with no lane ready all partitions are paused for real; asking keeps this member in the group
         fetched = await self._consumer.fetch(ready, self._most, _IDLE_SECONDS)
-        taken = time.monotonic()
-        for partition, records in fetched.items():
-            self._give(Partition(*partition), records)
+        taken, before = time.monotonic(), self._limits.total_bytes
+        given = [lane for partition, records in fetched.items() if (lane := self._give(Partition(*partition), records))]
+        if given:
+            self._crowd.took(given, self._limits.total_bytes - before)
         self._counters.loop_seconds["fetch" if fetched else "idle" if ready else "paused"] += taken - started
         await asyncio.sleep(0)
 
     async def _ready(self) -> list[Partition]:
         """Lanes to fetch for; with none, waits a moment for room before it pauses them all for real."""
         self._limits.room.clear()
+        self._crowd.sort_out()
         ready = [p for p, lane in self._lanes.items() if lane.ready]
         if ready or not self._lanes:
             return ready
@@ -67,14 +70,15 @@ class Reader:
                 lane.harden()
         return ready
 
-    def _give(self, partition: Partition, records: list[Any]) -> None:
+    def _give(self, partition: Partition, records: list[Any]) -> Lane | None:
         lane = self._lanes.get(partition)
         if lane is None or lane.phase != "running" or not records:
-            return  # not ours any more, or not positioned yet: its opening seeks
+            return None  # not ours any more, or not positioned yet: its opening seeks
         size = size_of_records(records)
         lane.take(records, size)
         self._counters.consumed[partition] += len(records)
         self._counters.consumed_bytes[partition.topic] += size
+        return lane
 
     def _rewind(self) -> None:
         if self.stopping:

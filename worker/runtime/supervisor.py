@@ -13,14 +13,14 @@ import structlog
 from worker.delivery.backoff import Backoff
 from worker.delivery.guarantee import Guarantee
 from worker.runtime.backpressure import Limits
-from worker.runtime.member import Active, Member, NoOffset
+from worker.runtime.member import Member, NoOffset
 from worker.runtime.observation import Counters, MachineView, PartitionView
 from worker.runtime.ports import Consumer, Unavailable
+from worker.runtime.processing import Active
 from worker.runtime.reader import Reader
 from worker.runtime.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
-_FETCH_RECORDS = 1000
 _READER_SECONDS = 2.0
 _DRAIN_SHARE = 0.85  # of the deadline; the rest is for the clients' own ends
 _UNREADY_SECONDS = 30.0
@@ -48,8 +48,8 @@ class Supervisor:
         self._ending: Ending | None = None
         self._stopped = asyncio.Event()
         self.member = member(self)
-        self._reader = Reader(consumer, self.member.lanes, counters, self.member.limits, _FETCH_RECORDS, self.member.lost)
-        self._watchdog = Watchdog(consumer, counters, self.member.lanes.values)
+        self._reader = Reader(consumer, self.member.lanes, counters, self.member.limits, self.member.limits.fetch, self.member.lost)
+        self._watchdog = Watchdog(consumer, counters, self.member.lanes.values, self.stop)
         self._signals = 0
         self._at_once = asyncio.Event()
         self._beat = time.monotonic()
@@ -76,7 +76,13 @@ class Supervisor:
         lanes = list(self.member.lanes.values())
         if opening := [lane for lane in lanes if lane.phase == "opening"]:
             return f"positioning {opening[0]}"
+        if not self.member.membership.sure:
+            return "in doubt whether the group holds it still"
+        if lanes and all("operator" in lane.reasons for lane in lanes):
+            return "paused by an operator"
         now = time.monotonic()
+        if (silent := now - self._consumer.heard) > _UNREADY_SECONDS:
+            return f"the group's broker has not answered for {silent:.0f} s"
         stuck = [lane for lane in lanes if lane.pending and now - lane.pending[0].taken_at > _UNREADY_SECONDS]
         return f"no acknowledgement for {stuck[0]}" if stuck else None
 
@@ -130,6 +136,7 @@ class Supervisor:
             return await self._finish(reading)
         finally:
             pulse.cancel()
+            self._watchdog.close()
 
     async def _connect(self) -> bool:
         backoff = self._backoff()
@@ -229,6 +236,7 @@ class Supervisor:
     async def _pulse(self) -> None:
         while True:
             self._beat = time.monotonic()
+            self.member.membership.pulse()
             await asyncio.sleep(0.5)
 
     async def _pause(self, seconds: float) -> None:

@@ -11,7 +11,7 @@ Kind = Literal["counter", "gauge", "histogram"]
 
 STATES = ("starting", "running", "paused", "draining", "halted", "stopped")
 BREAKER = ("closed", "half_open", "open")
-PAUSES = ("backpressure", "retry", "breaker", "operator", "quarantine")
+PAUSES = ("backpressure", "retry", "breaker", "operator", "quarantine", "membership")
 
 
 @dataclass(frozen=True, slots=True)
