@@ -6,7 +6,7 @@ FAST := unit conformance properties simulation
 SLOW := contracts kafka chaos
 present = $(wildcard $(addprefix tests/,$(1)))
 
-.PHONY: setup demo test check lint fast slow browser ops bench lock clean
+.PHONY: setup demo test check lint fast thorough slow browser ops bench lock clean
 
 setup: .venv/.ready
 
@@ -34,6 +34,10 @@ lint: setup
 
 fast: setup
 	@$(BIN)/python -m pytest -q $(call present,$(FAST))
+
+# The properties and the simulation with twenty times the examples.
+thorough: setup
+	@FSM_EXAMPLES=20 $(BIN)/python -m pytest -q --timeout=3600 tests/properties tests/simulation/test_invariants.py
 
 # The real broker is the embedded one unless the caller names another provider.
 slow: setup

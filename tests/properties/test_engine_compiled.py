@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import fsm_core
 from fsm_core.engine.batch import BatchResult
+from tests.effort import examples
 from tests.properties.machines import hostile, machines, record
 
 
@@ -24,7 +25,7 @@ def comparable(result: BatchResult) -> tuple[Any, ...]:
 KEYS = st.sampled_from([None, "data.a", "str(data.b)", "coalesce(data.c, 'k')"])
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(machines(), st.lists(st.one_of(record.map(raw), hostile), max_size=6), KEYS, st.booleans(), st.booleans())
 def test_compiled_is_interpreted(document: dict[str, Any], values: list[bytes], key: str | None, values_too: bool,
                                  text: bool) -> None:
@@ -34,7 +35,7 @@ def test_compiled_is_interpreted(document: dict[str, Any], values: list[bytes], 
     assert comparable(machine.run(values, now=5.0)) == comparable(machine.run_interpreted(values, now=5.0))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(machines(), st.lists(record.map(raw), min_size=1, max_size=4))
 def test_neighbours_do_not_matter(document: dict[str, Any], values: list[bytes]) -> None:
     """A batch gives the rows that its records give one by one."""

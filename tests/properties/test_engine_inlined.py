@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import fsm_core
+from tests.effort import examples
 
 number = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.floats(-1e6, 1e6), st.integers(-2**63, 2**64 - 1), st.integers(-9, 9),
                    st.integers(-10**9, 10**9).map(lambda n: n / 1000), st.integers(0, 10**6).map(lambda n: (2 * n + 1) / 200))
@@ -38,7 +39,7 @@ condition = st.one_of(
     arithmetic.map(lambda e: _test("a", f" and ({_test('b', '')} or {e})")), arithmetic)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(condition, min_size=2, max_size=2), st.lists(st.dictionaries(st.sampled_from("abc"), formula), min_size=3, max_size=3), records, st.booleans())
 def test_inlined_is_interpreted(tests: list[str], sets: list[dict[str, str]], given_records: list[dict[str, Any]], trusted: bool) -> None:
     """Whole results are equal: rows, failures, ends and counts."""
@@ -60,7 +61,7 @@ ROUND = fsm_core.load({"name": "m", "states": [
     "arcs": [{"from": "in", "to": "output"}]}, trusted=False)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(number)
 @example(-0.001)
 @example(2.675)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fsm_core
+from tests.effort import examples
 
 FIELDS = "abc"
 field = st.sampled_from(FIELDS)
@@ -26,7 +27,7 @@ steps = st.lists(st.one_of(updates, updates, kept), min_size=1, max_size=4)
 records = st.fixed_dictionaries({n: st.sampled_from([0, 1, 2, 3, 1e300, 1e308, "t"]) for n in FIELDS})
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(steps, st.lists(records, min_size=1, max_size=3), st.booleans())
 def test_updates_in_place_mean_what_copies_mean(codes: list[str], given_records: list[dict[str, Any]],
                                                 keeping: bool) -> None:

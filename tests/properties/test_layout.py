@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
 from worker.http.layers import closing_arcs, layers
 from worker.http.layout import ARROW, lay_out
 
@@ -53,7 +54,7 @@ def overlap(a: Box, b: Box) -> bool:
     return all(a[i] + a[i + 2] > b[i] + 1 and b[i] + b[i + 2] > a[i] + 1 for i in (0, 1))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(graphs())
 def test_nothing_runs_behind_a_state(graph: dict[str, Any]) -> None:
     """No arc, also none that goes back, passes a state or another arc's label; states and labels lie apart and within the drawing."""

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
 from tests.simulation.world import World
 from worker.runtime.ports import EpochOver, Unavailable
 
@@ -58,7 +59,7 @@ async def play(plan: list[tuple[Any, ...]], seed: int) -> None:
     await world.finish()
 
 
-@settings(max_examples=30, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(15), deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=list(HealthCheck))
 @given(st.lists(STEPS, min_size=1, max_size=14), st.integers(0, 1 << 16))
 def test_the_invariants_hold_through_any_plan_of_trouble(plan: list[tuple[Any, ...]], seed: int) -> None:
     """I1, I2, I4, I5 and I6; and nothing hangs once the trouble is over."""
