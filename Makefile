@@ -6,7 +6,7 @@ FAST := unit conformance properties simulation
 SLOW := contracts kafka chaos
 present = $(wildcard $(addprefix tests/,$(1)))
 
-.PHONY: setup demo test check lint fast slow bench lock clean
+.PHONY: setup demo test check lint fast slow browser ops bench lock clean
 
 setup: .venv/.ready
 
@@ -38,6 +38,17 @@ fast: setup
 # The real broker is the embedded one unless the caller names another provider.
 slow: setup
 	@FSM_KAFKA=$${FSM_KAFKA:-embedded} $(BIN)/python -m pytest -q $(call present,$(SLOW))
+
+# The page in a real Chromium. Not a part of `test`: pip cannot install a Chromium (`apt-get install chromium`, or FSM_CHROMIUM=program),
+# and without one the tier says so and is skipped. Screenshots are left in results/browser.
+browser: setup
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'playwright>=1.49'
+	@FSM_KAFKA=$${FSM_KAFKA:-embedded} $(BIN)/python -m pytest -q tests/browser
+
+# The stack: alert rules, every panel's query, the image, Compose. Not in `make test`, as Prometheus and Docker are no pip packages:
+# what is not there skips its tests with the reason, and fails them where CI=true.
+ops: setup
+	@FSM_KAFKA=$${FSM_KAFKA:-embedded} $(BIN)/python -m pytest -q tests/ops
 
 bench: setup
 	@$(BIN)/python -m benchmarks

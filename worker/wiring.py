@@ -37,6 +37,7 @@ from worker.runtime.observation import Counters, MachineView
 from worker.runtime.ports import TopicFacts, Unavailable
 from worker.runtime.supervisor import Ending, Supervisor
 from worker.telemetry import logs
+from worker.telemetry.live import InFlightLimits, Live
 from worker.telemetry.metrics import exposition, registry
 from worker.telemetry.snapshot import Rates, status
 
@@ -95,7 +96,8 @@ def machine_view(definition: Definition) -> MachineView:
     graph = {
         "states": [{"name": s.name, "is_start": s.is_start, "is_end": s.is_end, "outcome": s.outcome} for s in definition.states.values()],
         "arcs": [{"from": a.source, "to": a.target, "label": "else" if a.is_else else a.condition.source if a.condition else ""}
-                 for a in definition.arcs],
+                 for a in definition.arcs]
+                + [{"from": s.name, "to": s.on_error, "label": "on error"} for s in definition.states.values() if s.on_error],
     }
     return MachineView(definition.name, definition.version, definition.digest, time.time(), graph)
 
@@ -224,10 +226,12 @@ async def run_worker(loaded: LoadedConfig, on_ready: Callable[[dict[str, Any]], 
 def _server(config: WorkerConfig, supervisor: Supervisor, again: Callable[[], str | None]) -> HttpServer | None:
     if not config.http.enabled:
         return None
-    source, rates = registry(supervisor), Rates()
+    source, rates, most = registry(supervisor), Rates[str](), config.backpressure
+    live = Live(supervisor, InFlightLimits(most.max_in_flight_records, most.max_in_flight_bytes, most.resume_ratio))
     controls: dict[str, Callable[[], object]] = {
         "pause": partial(supervisor.member.pause, "operator"), "resume": partial(_resume, supervisor.member), "reload": partial(_accepted, again)}
-    return HttpServer(supervisor, config.http, status=lambda: status(supervisor, rates), exposition=lambda: exposition(source), controls=controls)
+    return HttpServer(supervisor, config.http, status=lambda: status(supervisor, rates), exposition=lambda: exposition(source), controls=controls,
+                      live=live)
 
 
 def _resume(member: Member) -> None:

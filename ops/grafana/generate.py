@@ -39,8 +39,9 @@ PANELS: tuple[tuple[str, str, str, tuple[Query, ...]], ...] = (
         (quantile(0.5), "p50"), (quantile(0.95), "p95"), (quantile(0.99), "p99"))),
     ("Lag", "Records behind the end of the topic; a partition with two owners counts once.", "short", (
         (per_partition("fsm_worker_consumer_lag_records"), "{{topic}}"),)),
-    ("In flight", "Records read and not yet done.", "short", (
-        (per_partition("fsm_worker_in_flight_records"), "{{topic}}"),)),
+    ("In flight, in the fullest partition", "Records read and not yet done, against the limit at which a partition is paused.", "short", (
+        (f"max by (topic) (max by (topic, partition) (fsm_worker_in_flight_records{BY_TOPIC}))", "{{topic}}"),
+        (f"min(fsm_worker_in_flight_limit_records{SELECT})", "limit"))),
     ("Paused partitions by reason", "A partition may be paused for several reasons at once.", "short", (
         (f"sum by (reason) (fsm_worker_partitions_paused{BY_TOPIC})", "{{reason}}"),)),
     ("Dead letters per second by reason", "Dead letters that the broker acknowledged.", "cps", (
@@ -49,6 +50,9 @@ PANELS: tuple[tuple[str, str, str, tuple[Query, ...]], ...] = (
         (rate("fsm_worker_state_records_total", "state"), "{{state}}"),)),
     ("Workers", "Workers by the state they are in.", "short", (
         (f"sum by (state) (fsm_worker_state{SELECT}) > 0", "{{state}}"),)),
+    ("Slow records, as a share", "Records that took more than 5 s end to end. The budget is 1 %; at 14.4 % over an hour EndToEndLatencyBudgetBurn fires.", "percentunit", (
+        ('job:fsm_worker_end_to_end_slow:ratio_increase5m{job=~"$job"}', "last 5 min, {{job}}"),
+        ('job:fsm_worker_end_to_end_slow:ratio_increase1h{job=~"$job"}', "last hour, {{job}}"))),
 )
 
 

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import cannot_run
+from tests.unit.fake_view import busy_view
+from worker.telemetry.metrics import exposition, registry
+from worker.telemetry.table import PREFIX
 
 PROMETHEUS = Path(__file__).parents[2] / "ops" / "prometheus"
 RULES = (PROMETHEUS / "rules.yml").read_text(encoding="utf-8")
@@ -80,3 +83,10 @@ def test_a_moved_threshold_is_noticed(promtool: str, number: int, tmp_path: Path
     own = [case for case in cases if case.startswith(f'- name: "{alert}: ')]
     (tmp_path / "tests" / "alerts.yml").write_text(head + "".join(own), encoding="utf-8")
     assert run(promtool, "test", "rules", tmp_path / "tests" / "alerts.yml").returncode != 0
+
+
+def test_promtool_accepts_the_exposition(promtool: str) -> None:
+    """`promtool check metrics` has nothing to say about the worker's own metrics."""
+    done = subprocess.run([promtool, "check", "metrics"], input=exposition(registry(busy_view())), capture_output=True, timeout=60, check=False)
+    own = [line for line in (done.stdout + done.stderr).decode().splitlines() if PREFIX in line or "error" in line.lower()]
+    assert own == []

@@ -129,3 +129,13 @@ async def test_an_operators_pause_outlives_a_rebalance() -> None:
     assert not world.kafka.acked
     world.processes[0].member.resume("operator")
     await world.finish()
+
+
+async def test_failures_are_counted_where_they_happened() -> None:
+    """What failed in a state is counted under its name: the page shows it there."""
+    world = World()
+    await world.join()
+    for kind in ("bad", "ok", "bad", "drop"):
+        world.feed(0, kind)
+    await world.finish()
+    assert world.processes[0].counters.failures == {"start": 2}

@@ -48,7 +48,7 @@ class FakeMachine:
         result = BatchResult()
         for position, value in enumerate(values):
             if value.startswith(b"bad"):
-                result.failures.append((position, Failure("no_arc", message="as told")))
+                result.failures.append((position, Failure("no_arc", state="start", message="as told")))
             elif value.startswith(b"drop"):
                 result.dropped += 1
             else:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from worker.runtime.backpressure import Limits
 from worker.runtime.observation import Counters, MachineView, PartitionView
 
 GRAPH: dict[str, Any] = {
@@ -52,6 +53,7 @@ class FakeView:
     unready: str | None = None
     breaker: str = "closed"
     machine: MachineView = field(default_factory=lambda: MachineView("orders", "3", "sha256:abc", 1_700_000_000.0, GRAPH))
+    limits: Limits = field(default_factory=lambda: Limits(5000, 16 << 20, 0.5, 256 << 20))
     lanes: list[PartitionView] = field(default_factory=lambda: [lane(0), lane(1, paused=("backpressure", "retry"))])
 
     def partitions(self) -> list[PartitionView]:

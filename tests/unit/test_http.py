@@ -145,7 +145,7 @@ def test_a_status_that_raises_once_does_not_end_the_events() -> None:
         await asyncio.sleep(0.05)
         failing[0] = False
         await asyncio.sleep(0.05)
-        assert made._latest == b"{}"
+        assert made._latest == b"data: {}\n\n"
         await made.stop()
     run(scenario)
 

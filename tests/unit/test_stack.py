@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -99,8 +100,9 @@ def test_the_dashboard_is_what_the_generator_writes() -> None:
 
 
 def test_every_panel_says_what_it_shows() -> None:
-    """A unit, a description, an id of its own, and rates over the interval that Grafana chooses."""
+    """A pinned uid, a unit, a description, an id of its own, and rates over the interval that Grafana chooses."""
     panels = dashboard()["panels"]
+    assert dashboard()["uid"] == "fsm-worker-overview"
     assert dashboard()["id"] is None and len({panel["id"] for panel in panels}) == len(panels)
     for panel in panels:
         assert panel["description"] and panel["fieldConfig"]["defaults"]["unit"], panel["title"]
@@ -114,6 +116,14 @@ def test_images_are_pinned_and_ports_stay_local(name: str) -> None:
     service = SERVICES[name]
     assert re.search(r":v?\d+\.\d+\.\d+$", service["image"])
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+
+
+def test_the_image_is_this_version() -> None:
+    """The Dockerfile's label, the compose file's tag and the package say the same; a `# syntax` line would need a registry to build."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert f'org.opencontainers.image.version="{version}"' in dockerfile and "# syntax" not in dockerfile
+    assert SERVICES["worker"]["image"] == SERVICES["feeder"]["image"] == f"fsm-worker:{version}"
 
 
 @pytest.mark.parametrize("name", ["worker", "feeder"])

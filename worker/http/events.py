@@ -1,4 +1,7 @@
-"""Server-sent events: one ticker makes the status once a second, every client gets the newest it can take."""
+"""Server-sent events: one ticker makes the status once a second, every client gets the newest it can take.
+
+The status is the unnamed event. What only our page wants comes after it as the event `page`, which others never see.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,11 @@ WRITE_TIMEOUT_S = 10.0
 class Events:
     """The `/events` route. A slow client skips events, a stuck one is dropped, one too many is answered 503."""
 
-    def __init__(self, render: Callable[[], bytes], interval: float = 1.0, max_clients: int = MAX_CLIENTS) -> None:
-        self._render = render
+    def __init__(
+        self, render: Callable[[], bytes], interval: float = 1.0, max_clients: int = MAX_CLIENTS, *, more: Callable[[], bytes] | None = None,
+    ) -> None:
+        self._render_status = render
+        self._render_more = more
         self._interval = interval
         self._max_clients = max_clients
         self._clients = 0
@@ -58,10 +64,16 @@ class Events:
             while not self._closed:
                 coming = self._next
                 async with asyncio.timeout(WRITE_TIMEOUT_S):
-                    await response.write(b"data: " + payload + b"\n\n")
+                    await response.write(payload)
                 await coming.wait()
                 payload = self._latest or payload
         return response
+
+    def _render(self) -> bytes:
+        status = b"data: " + self._render_status() + b"\n\n"
+        if self._render_more is None:
+            return status
+        return status + b"event: page\nretry: 1000\ndata: " + self._render_more() + b"\n\n"
 
     async def _tick(self) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""Puts the live page together from its three files, as one document that names no other address."""
+"""Puts the live page together from its files, as one document that names no other address."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
+
+SCRIPTS = ("dom.js", "overview.js", "graph.js", "tables.js", "connection.js")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ def load_page() -> Page:
     """Read the page's files from the package."""
     folder = files("worker.http") / "static"
     style = (folder / "page.css").read_text("utf-8")
-    script = (folder / "page.js").read_text("utf-8")
+    script = "\"use strict\";\n" + "".join((folder / name).read_text("utf-8") for name in SCRIPTS)
     html = (folder / "page.html").read_text("utf-8").replace("/*STYLE*/", style).replace("/*SCRIPT*/", script)
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; connect-src 'self'; "

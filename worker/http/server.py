@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import hmac
 import inspect
@@ -14,6 +15,7 @@ from aiohttp import web
 
 from worker.http.errors import CannotListen, PortTaken
 from worker.http.events import Events
+from worker.http.layout import lay_out
 from worker.http.page import load_page
 from worker.runtime.observation import WorkerView
 
@@ -36,17 +38,24 @@ class HttpConfig(Protocol):
     def token(self) -> str: ...
 
 
+class Live(Protocol):
+    """What the page shows beyond the status: sampled once a second, and the limits and the last minutes once a page."""
+
+    def tick(self) -> Mapping[str, Any]: ...
+    def background(self) -> Mapping[str, Any]: ...
+
+
 class HttpServer:
     """Serves one worker.
 
     `status` and `exposition` make what /status and /metrics answer. `controls` maps pause, resume and reload to what
-    does it; one that raises is answered 409 with its message.
+    does it; one that raises is answered 409 with its message. Without `live` the page shows counts and no rates by state.
     """
 
     def __init__(
         self, view: WorkerView, config: HttpConfig, *,
         status: Callable[[], Mapping[str, Any]], exposition: Callable[[], bytes],
-        controls: Mapping[str, Control] | None = None, clock: Callable[[], float] = time.monotonic,
+        controls: Mapping[str, Control] | None = None, clock: Callable[[], float] = time.monotonic, live: Live | None = None,
     ) -> None:
         self._view = view
         self._config = config
@@ -54,7 +63,9 @@ class HttpServer:
         self._exposition = exposition
         self._controls = controls or {}
         self._clock = clock
-        self._events = Events(self._status_json)
+        self._live = live
+        self._events = Events(self._status_json, more=(lambda: _encode(live.tick())) if live else None)
+        self._drawn: tuple[str, dict[str, Any]] | None = None
         self._runner: web.AppRunner | None = None
         self._page = load_page()
 
@@ -124,7 +135,10 @@ class HttpServer:
 
     async def _get_graph(self, _: web.Request) -> web.Response:
         machine = self._view.machine
-        return _json({"digest": machine.digest, "graph": machine.graph})
+        if self._drawn is None or self._drawn[0] != machine.digest:
+            self._drawn = machine.digest, await asyncio.to_thread(lay_out, machine.graph)  # a large machine takes a while
+        background = self._live.background() if self._live else {}
+        return _json({"digest": machine.digest, "graph": machine.graph, "layout": self._drawn[1], **background})
 
     def _status_json(self) -> bytes:
         return _encode(self._status())

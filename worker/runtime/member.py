@@ -253,6 +253,7 @@ class Member:
             c.states[name] += count
         for arc, count in result.arcs.items():
             c.arcs[arc] += count
+        c.failures.update(failure.state for _, failure in part.failures if failure.state)
         for position, failure in part.failures[-3:]:
             record = part.records[position]
             c.last_errors.append({

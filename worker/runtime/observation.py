@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from worker.runtime.backpressure import Limits
+
 
 class Histogram:
     """Counts by upper bound (the last slot is +Inf), and their sum."""
@@ -51,6 +53,7 @@ class Counters:
     stalls: Counter[str] = field(default_factory=Counter)                     # topic
     states: Counter[str] = field(default_factory=Counter)                     # state -> records that entered it
     arcs: Counter[tuple[str, str]] = field(default_factory=Counter)           # (from, to) -> records
+    failures: Counter[str] = field(default_factory=Counter)                   # state -> records that failed in it
     timestamps_replaced: int = 0
     produce_retries: int = 0
     producer_recreated: int = 0
@@ -111,6 +114,8 @@ class WorkerView(Protocol):
     def unready(self) -> str | None: ...
     @property
     def breaker(self) -> str: ...  # closed | half_open | open
+    @property
+    def limits(self) -> Limits: ...  # backpressure, as configured
     @property
     def machine(self) -> MachineView: ...
     def partitions(self) -> list[PartitionView]: ...

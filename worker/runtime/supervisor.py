@@ -12,6 +12,7 @@ import structlog
 
 from worker.delivery.backoff import Backoff
 from worker.delivery.guarantee import Guarantee
+from worker.runtime.backpressure import Limits
 from worker.runtime.member import Active, Member, NoOffset
 from worker.runtime.observation import Counters, MachineView, PartitionView
 from worker.runtime.ports import Consumer, Unavailable
@@ -83,6 +84,11 @@ class Supervisor:
     def breaker(self) -> str:
         """closed | half_open | open."""
         return self.member.breaker.state
+
+    @property
+    def limits(self) -> Limits:
+        """At which each lane is paused."""
+        return self.member.limits
 
     def partitions(self) -> list[PartitionView]:
         """Every lane."""

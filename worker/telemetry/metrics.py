@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from worker.runtime.backpressure import Limits
 from worker.runtime.observation import Counters, Histogram, PartitionView, WorkerView
 from worker.telemetry.table import BREAKER, METRICS, PAUSES, STATES, Metric
 
@@ -47,6 +48,10 @@ def _by(read: Callable[[Counters], Mapping[str, float]]) -> Reader:
 
 def _one(read: Callable[[Counters], float]) -> Reader:
     return lambda scrape: [((), read(scrape.counters))]
+
+
+def _limit(read: Callable[[Limits], float]) -> Reader:
+    return lambda scrape: [((), read(scrape.view.limits))]
 
 
 def _build(_: _Scrape) -> Samples:
@@ -101,6 +106,9 @@ READERS: Mapping[str, Reader] = {
     "loop_seconds_total": _by(lambda c: c.loop_seconds),
     "in_flight_records": _lanes(lambda lane: lane.in_flight),
     "in_flight_bytes": _lanes(lambda lane: lane.in_flight_bytes),
+    "in_flight_limit_records": _limit(lambda limits: limits.records),
+    "in_flight_limit_bytes": _limit(lambda limits: limits.bytes),
+    "in_flight_total_limit_bytes": _limit(lambda limits: limits.most_total_bytes),
     "oldest_in_flight_age_seconds": _lanes(lambda lane: lane.oldest_in_flight_s),
     "partitions_assigned": _assigned,
     "partitions_paused": _paused,

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from typing import Any
+from collections.abc import Hashable, Mapping
+from typing import Any, Generic, TypeVar
 
 from worker.runtime.observation import Counters, PartitionView, WorkerView
 
 WINDOW_S = 10.0
 SPACING_S = 0.5
+K = TypeVar("K", bound=Hashable)
 
 
-class Rates:
+class Rates(Generic[K]):
     """Events per second over a sliding window, from totals that are sampled whenever somebody asks.
 
     The window is `window` seconds, or the time since the last sample if nobody asked for longer than that.
@@ -21,9 +23,9 @@ class Rates:
 
     def __init__(self, window: float = WINDOW_S) -> None:
         self._window = window
-        self._samples: deque[tuple[float, dict[str, int]]] = deque()
+        self._samples: deque[tuple[float, dict[K, int]]] = deque()
 
-    def sample(self, totals: dict[str, int], now: float) -> dict[str, float]:
+    def sample(self, totals: Mapping[K, int], now: float) -> dict[K, float]:
         """Take a sample at `now` (monotonic seconds) and return the rate of each total; the first sample's are 0."""
         samples = self._samples
         while len(samples) > 1 and samples[1][0] <= now - self._window:
@@ -37,12 +39,12 @@ class Rates:
         return {name: round((total - before.get(name, 0)) / elapsed, 3) for name, total in totals.items()}
 
 
-def status(view: WorkerView, rates: Rates | None = None) -> dict[str, Any]:
+def status(view: WorkerView, rates: Rates[str] | None = None) -> dict[str, Any]:
     """What /status answers. Give the same `rates` each time; without it the rates are averages since the start."""
     counters = view.counters
     machine = view.machine
     uptime = max(0.0, time.time() - view.started_at)
-    totals = _totals(counters)
+    totals = totals_of(counters)
     return {
         "name": view.name,
         "state": view.state,
@@ -60,7 +62,8 @@ def status(view: WorkerView, rates: Rates | None = None) -> dict[str, Any]:
     }
 
 
-def _totals(counters: Counters) -> dict[str, int]:
+def totals_of(counters: Counters) -> dict[str, int]:
+    """The totals of /status."""
     return {
         "consumed": sum(counters.consumed.values()),
         "produced": sum(counters.produced.values()),
