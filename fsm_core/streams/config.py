@@ -33,8 +33,8 @@ class CoreStreamConfig:
 
     @property
     def chunk(self) -> int:
-        """Records of a chunk that all three bounds allow, with a chunk for each process and one more."""
-        at_once = 1 if self.parallelism == 1 else self.parallelism + 1
+        """Records of a chunk that all three bounds allow, with two chunks for each process and one more."""
+        at_once = 1 if self.parallelism == 1 else 2 * self.parallelism + 1
         return min(self.chunk_size, max(1, min(self.backpressure_threshold, self.buffer_size) // at_once))
 
     @property

@@ -15,7 +15,8 @@ from fsm_core.streams.process import Blueprint, Done, Job
 
 _AHEAD = 0.02
 """Seconds of work that another process should have before it, so that it is busy while the caller is not looking."""
-_FEWEST, _MOST = 2, 8  # chunks that it has before it
+_FEWEST, _MOST = 2, 8
+"""Chunks that it has before it, where the window leaves one for the caller and one to be written."""
 _LONG, _PATIENCE = 0.05, 3
 """Seconds for which the caller's loop may be kept by one chunk, and how many chunks in a row say that it is no accident."""
 
@@ -23,12 +24,14 @@ _LONG, _PATIENCE = 0.05, 3
 class Pool:
     """The caller's process takes a chunk when all others have enough; where one takes it long, another process does so instead."""
 
-    def __init__(self, job: Job, blueprint: Blueprint, processes: int) -> None:
+    def __init__(self, job: Job, blueprint: Blueprint, processes: int, window: int) -> None:
         _require_portable(blueprint)
         self._job, self._blueprint = job, blueprint
         self._loop = asyncio.get_running_loop()
         self._shares = not job.is_async
-        self._ahead, self._long = _FEWEST, 0
+        self._long = 0
+        self._most = max(1, min(_MOST, (window - 2) // (processes - self._shares)))
+        self._ahead = min(self._most, _FEWEST)
         self._children: list[Child] = []
         self._queue: deque[tuple[Chunk, asyncio.Future[Done]]] = deque()
         self._poll = select.poll()
@@ -62,7 +65,7 @@ class Pool:
         except Exception as error:  # noqa: BLE001 - whoever waits for the chunk raises it
             future.set_exception(error)
         taken = time.perf_counter() - started
-        self._ahead = max(_FEWEST, min(_MOST, int(_AHEAD / taken)))
+        self._ahead = min(self._most, max(_FEWEST, int(_AHEAD / taken)))
         self._long = self._long + 1 if taken > _LONG else 0
         if self._long == _PATIENCE:
             self._shares = False

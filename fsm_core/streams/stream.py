@@ -59,7 +59,7 @@ class Stream:
             writer = Writer(request.sink, request.error_sink, request.dead_letter, definition=machine.definition,
                             append=request.append, output_format=request.output_format, most=config.buffer_size)
             job, blueprint = self._jobs(machine, recipe, writer.plan, text)
-            pool = Pool(job, blueprint, config.parallelism) if config.parallelism > 1 else None
+            pool = Pool(job, blueprint, config.parallelism, config.window) if config.parallelism > 1 else None
             self._pipeline = Pipeline(feed, job, pool, writer, config, memory, request.on_progress)
         except BaseException:
             feed.abandon()
