@@ -39,7 +39,8 @@ class World:
             self.now += 1
             await asyncio.sleep(0)
         self.dog.tick()
-        await asyncio.sleep(0.001)
+        if self.dog._asking is not None:
+            await self.dog._asking
         return self.counters.stalls["in"]
 
 
