@@ -174,8 +174,8 @@ def test_the_overview_tells_what_happened(weather: Prometheus) -> None:
     (limit,) = drawn(weather, "In flight, in the fullest partition", 1)
     assert set(limit[1]) == {LIMIT}
     (in_flight,) = drawn(weather, "In flight, in the fullest partition")
-    assert max(in_flight[1]) >= LIMIT
+    assert LIMIT >= max(in_flight[1]) > LIMIT * 3 / 4  # a fetch is a quarter of the limit: full is when one more might pass it
     slow, middle, fast = (next(max(values) for _, values in drawn(weather, "End-to-end latency", number)) for number in (2, 1, 0))
     assert slow >= middle >= fast > 0
     (lag,) = drawn(weather, "Lag")
-    assert max(lag[1]) > LIMIT
+    assert max(lag[1]) > LIMIT * 3 / 4
