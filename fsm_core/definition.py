@@ -49,9 +49,12 @@ class Finding:
 class Code:
     """A piece of logic.
 
-    formula: one expression over `data state params` and helpers; `tree` is the parsed expression, dot rule NOT yet applied.
+    formula: one expression over `data state params`, defines, lets and helpers; `tree` is the parsed expression, dot rule NOT
+    yet applied. A template is one too: maps, lists, `?` entries and `=for` items are lowered to one expression.
     inline: a lambda or `def` of (state) or (data, context); `tree` is the ast of the Lambda or FunctionDef.
-    callable: a Python callable of the host (`ref`, or a function object in a dict document); `tree` is None.
+    callable: a Python callable of the host (`ref`, or a function object in a dict document); `tree` is None, and `function` too
+    where nobody gave one (finding 111).
+    `lets` are the names of the state's `let` that a formula reads, in the order of their lines.
     """
 
     kind: Literal["formula", "inline", "callable"]
@@ -59,6 +62,24 @@ class Code:
     tree: ast.AST | None = None
     function: Callable[..., Any] | None = None
     mark: Mark = Mark()
+    lets: tuple[str, ...] = ()
+    host: Host | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """How a function of the host is called. `batch`: with a list, once per wave; `timeout` in seconds, per attempt.
+
+    `args` is what it gets instead of the record, `into` the path where its answer goes instead of becoming the record.
+    """
+
+    name: str
+    batch: bool = False
+    timeout: float | None = None
+    args: Code | None = None
+    into: tuple[str, ...] = ()
+    pure: bool = False
+    idempotent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +117,80 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """One line of `set`: where (the names on the way down) and what."""
+    """One line of `set`: where (the names on the way down) and what. `guard`: the line is skipped where it is not true (`?`)."""
 
     path: tuple[str, ...]
     template: Template
     text: str
+    mark: Mark = Mark()
+    guard: Code | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Define:
+    """A name for formulas: a constant (`parameters` is None), or a pure function. It sees params, helpers and other defines."""
+
+    name: str
+    parameters: tuple[str, ...] | None
+    body: Code
+    mark: Mark = Mark()
+
+
+@dataclass(frozen=True, slots=True)
+class Let:
+    """A name for the formulas of one state, of its outgoing arcs, and of its own key, headers, timestamp and message."""
+
+    name: str
+    template: Code
+    mark: Mark = Mark()
+
+
+@dataclass(frozen=True, slots=True)
+class Require:
+    """What must be true; `message` None: the condition's source is the message."""
+
+    condition: Code
+    message: Code | None = None
+    mark: Mark = Mark()
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """One line of `rename`; `text` is its left side as written."""
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    text: str
+    mark: Mark = Mark()
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """One item of `remove`; `text` is it as written."""
+
+    path: tuple[str, ...]
+    text: str
+    mark: Mark = Mark()
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """When a function of the host is called again. `errors` empty: after every Exception. Times in seconds."""
+
+    errors: tuple[str, ...] = ()
+    attempts: int = 3
+    delay: float = 0.1
+    backoff: float = 2.0
+    max_delay: float = 30.0
+    jitter: Literal["full", "none"] = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Catch:
+    """Where a record goes when what a state does on entry fails. `errors` empty: every Exception. `on_error` is the last one."""
+
+    errors: tuple[str, ...]
+    to: str
     mark: Mark = Mark()
 
 
@@ -109,7 +199,12 @@ Outcome = Literal["output", "error", "drop"]
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A state. An end state has an outcome; route, reason, key, headers, timestamp and tombstone belong to ends only."""
+    """A state. An end state has an outcome; route, reason, key, headers, timestamp and tombstone belong to ends only.
+
+    On entry: validates, lets, requires, transforms, record, renames, assigns (`set`), removes, keep, fan_out. `name` is
+    `network/state` outside of the main network. `returns`: an end of a pushed network that goes back to its caller.
+    `fan_out` True: the transform gives the list.
+    """
 
     name: str
     is_start: bool = False
@@ -127,11 +222,44 @@ class State:
     tombstone: bool = False
     description: str = ""
     mark: Mark = Mark()
+    network: str = ""
+    returns: bool = False
+    lets: tuple[Let, ...] = ()
+    requires: tuple[Require, ...] = ()
+    record: Code | None = None
+    renames: tuple[Rename, ...] = ()
+    removes: tuple[Remove, ...] = ()
+    keep: tuple[str, ...] | None = None
+    fan_out: Code | Literal[True] | None = None
+    retry: Retry | None = None
+    catches: tuple[Catch, ...] = ()
+    message: Code | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where an arc leads: to a state, or through a pushed network (by its name) whose returning ends come back to that state."""
+
+    target: str
+    push: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """One arc for many: the text that `on` gives chooses a case; anything else takes `default`, None: the next arc is tried."""
+
+    on: Code
+    cases: Mapping[str, Way]
+    default: Way | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Arc:
-    """An arc, in the order in which it is tried (`Definition.arcs_from` gives them so)."""
+    """An arc, in the order in which it is tried (`Definition.arcs_from` gives them so).
+
+    Order on it: condition or switch, message, transforms, push or target. `target` is empty where a switch has no `to`;
+    of a switch, `message` belongs to the default.
+    """
 
     source: str
     target: str
@@ -141,16 +269,40 @@ class Arc:
     priority: int = 0
     description: str = ""
     mark: Mark = Mark()
+    push: str | None = None
+    message: Code | None = None
+    switch: Switch | None = None
 
     @property
     def name(self) -> str:
         """How failures and counts call it."""
-        return f"{self.source}->{self.target}"
+        return f"{self.source}->{self.target or 'switch'}"
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """Everywhere it may lead, in the order of the document."""
+        if self.switch is None:
+            return (Way(self.target, self.push),)
+        last = () if self.switch.default is None else (self.switch.default,)
+        return (*self.switch.cases.values(), *last)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network: the main one, or one that arcs push. Its states carry its name."""
+
+    name: str
+    start: str
+    description: str = ""
+    mark: Mark = Mark()
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A whole machine; sub-networks are inlined already (when they are supported)."""
+    """A whole machine. `states` holds those of every network, by their full names; pushes do not recurse.
+
+    `defines` stand so that each comes after those that it reads. `exact_numbers`: integers over 64 bits are read as they are.
+    """
 
     name: str
     version: str
@@ -164,6 +316,10 @@ class Definition:
     tests: tuple[Mapping[str, Any], ...] = ()
     description: str = ""
     mark: Mark = Mark()
+    networks: Mapping[str, Network] = field(default_factory=dict)
+    defines: tuple[Define, ...] = ()
+    input_schema: Mapping[str, Any] | None = None
+    exact_numbers: bool = False
 
     def arcs_from(self, state: str) -> tuple[Arc, ...]:
         """The arcs out of a state in the order of trying: priority (higher first), document order, else last."""
