@@ -88,7 +88,7 @@ class _Generator:
         self._definition, self._ends, self._failure_values = definition, ends, failure_values
         self._source = Source({**functions.names, "_State": State, "_Unusual": Unusual, "_Exception": Exception,
                                "_loads": orjson.loads, "_dumps": orjson.dumps, "_refuse": refuse_nonfinite, "_text": decode_text,
-                               "_SOURCE": SOURCE, "_key_bytes": key_bytes, "_nothing": {}})
+                               "_SOURCE": SOURCE, "_key_bytes": key_bytes, "_nothing": {}, "_set": set})
         self._steps = Steps(self._source, functions, definition)
         self._functions = functions
         self._leaves: list[Leaf] = []

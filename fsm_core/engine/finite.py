@@ -40,7 +40,7 @@ def _is_scalar(tree: ast.expr, unsafe: frozenset[str]) -> bool:
             pass
         case ast.Call(func=ast.Name(id="min" | "max"), args=[_, _, *_] as parts, keywords=[]):
             pass
-        case ast.Call(func=ast.Name(id="_fsm_mul" | "_fsm_add" | "_fsm_mod" | "_fsm_pow"), args=parts):
+        case ast.Call(func=ast.Name(id="_fsm_mul" | "_fsm_add" | "_fsm_mod" | "_fsm_pow" | "_fsm_coalesce"), args=parts):
             pass
         case ast.Call(func=ast.Name(id="round" | "abs" | "float"), args=[first, *_]):
             parts = [first]
@@ -66,6 +66,10 @@ def _is_safe(tree: ast.expr, unsafe: frozenset[str]) -> bool:
             return all(map(safe, items))
         case ast.BoolOp(values=items) | ast.List(elts=items) | ast.Dict(values=items):
             return all(map(safe, items))
+        case ast.Call(func=ast.Name(id="_fsm_coalesce"), args=args):
+            return all(map(safe, args))
+        case ast.Call(func=ast.Name(id="_fsm_read"), args=[first, _]) | ast.Starred(value=first):
+            return safe(first)
         case ast.Call(func=ast.Name(id=name), args=args):
             return name in _SAFE_CALLS and (name != "to_int" or len(args) == 1)
         case ast.Call(func=ast.Attribute(value=value, attr=name), args=args):

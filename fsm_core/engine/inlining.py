@@ -1,7 +1,6 @@
 """Fused expressions as fast text: guards written out for the numbers that they let pass, numbers read once.
 
-Each form is the plain one on the operands that it tests for and the guard itself on all others. Comprehensions are left
-as they are: a name that is bound in them would be a cell of the whole function.
+Each form is the plain one on the operands that it tests for and the guard itself on all others.
 """
 
 from __future__ import annotations
@@ -75,7 +74,7 @@ class _Inliner(ast.NodeTransformer):
         self._source = source
 
     def visit(self, node: ast.AST) -> ast.AST:
-        if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+        if isinstance(node, ast.Lambda):
             return node
         made: ast.AST = super().visit(node)
         return made
@@ -102,7 +101,31 @@ class _Inliner(ast.NodeTransformer):
                 return self._guarded(name, left, right)
             case ast.Call(func=ast.Name(id="min" | "max" as name), args=[left, right], keywords=[]):
                 return self._extreme(name, left, right)
+            case ast.Call(func=ast.Name(id="_fsm_coalesce"), args=args) if args:
+                return self._first(args)
+            case ast.Call(func=ast.Name(id="_fsm_read"), args=[value, ast.Tuple(elts=steps)]):
+                return self._path(value, [s.value for s in steps if isinstance(s, ast.Constant)])
         return node
+
+    def _first(self, args: list[ast.expr]) -> ast.expr:
+        """`coalesce`: the first that is not null."""
+        made = args[-1]
+        for value in args[-2::-1]:
+            local, bound = self._twice(value)
+            made = _parsed(f"{local} if {bound} is not None else {ast.unparse(made)}")
+        return made
+
+    def _path(self, value: ast.expr, steps: list[object]) -> ast.expr:
+        """What stands at the end of a path, written out for plain objects and lists; `_fsm_read` knows of all others."""
+        for step in steps:
+            if isinstance(value, ast.Constant) and value.value is None:
+                return value
+            local, bound = self._twice(value)
+            plain, given = f"{local}.get({step!r})", f"{bound}.__class__ is dict"
+            if not isinstance(step, str):
+                plain, given = f"{local}[{step!r}]", f"{bound}.__class__ is list and {_holds(local, step)}"
+            value = _parsed(f"{plain} if {given} else None if {local} is None else _fsm_read({local}, ({step!r},))")
+        return value
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         """The square of an integer is its product; that of a float is not, to the last digit."""
@@ -140,6 +163,12 @@ class _Inliner(ast.NodeTransformer):
             second, bound = self._twice(right)
             tests.append(_small(second, bound))
         return _parsed(f"{one} {_OPERATORS[name]} {second} if {' and '.join(tests)} else {name}({one}, {other})")
+
+
+def _holds(local: str, index: object) -> str:
+    """The list has that item; an index below 0 counts from its end."""
+    assert isinstance(index, int)
+    return f"len({local}) {'>' if index >= 0 else '>='} {abs(index)}"
 
 
 def _beside(quotient: ast.expr, tree: ast.expr, text: str) -> str:

@@ -11,12 +11,11 @@ import copy
 from collections import Counter
 from dataclasses import replace
 
-from fsm_core.engine.fusing import RECORD
+from fsm_core.engine.fusing import COALESCE, RECORD
+from fsm_core.engine.loops import Loops, needs_lines
 from fsm_core.engine.record import Record, is_atom
 from fsm_core.engine.source import Flow, Source
 from fsm_core.engine.uses import FieldRead, field_read, uses
-
-_LOOPS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 def build(source: Source, flow: Flow) -> Flow:
@@ -40,7 +39,7 @@ def read(tree: ast.expr, source: Source, flow: Flow, sure: bool = True) -> tuple
     return ast.fix_missing_locations(made), replace(flow, record=reading.record)
 
 
-class _Reading(ast.NodeTransformer):
+class _Reading(Loops, ast.NodeTransformer):
     """Replaces reads of fields in a copy of an expression and writes the reads that move ahead."""
 
     def __init__(self, tree: ast.expr, source: Source, flow: Flow, sure: bool) -> None:
@@ -51,8 +50,6 @@ class _Reading(ast.NodeTransformer):
         self._gets = Counter(r.name for r in reads if r is not None and r.how == "get" and r.default is None)
 
     def visit(self, node: ast.AST) -> ast.AST:
-        if isinstance(node, _LOOPS):
-            return self._loop(node)
         found = field_read(node)
         if found is None:
             rewritten: ast.AST = super().visit(node)
@@ -69,42 +66,49 @@ class _Reading(ast.NodeTransformer):
         self._in_text = before
         return node
 
-    def _expression(self, node: ast.expr, sure: bool = True) -> ast.expr:
+    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
+        return node
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
+        if any(map(needs_lines, node.values[1:])):
+            return self.chain(node.values, "not {}" if isinstance(node.op, ast.Or) else "{}")
+        node.values = [self.expression(value, index == 0) for index, value in enumerate(node.values)]
+        return node
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        if needs_lines(node.body) or needs_lines(node.orelse):
+            return self.fork(node)
+        node.test = self.expression(node.test)
+        node.body, node.orelse = self.expression(node.body, False), self.expression(node.orelse, False)
+        return node
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        node.left = self.expression(node.left)
+        node.comparators = [self.expression(value, index == 0) for index, value in enumerate(node.comparators)]
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        match node:
+            case ast.Call(func=ast.Name(id=name)) if name == COALESCE:
+                if any(map(needs_lines, node.args[1:])):
+                    return self.chain(node.args, "{} is None")
+                node.args = [self.expression(value, index == 0) for index, value in enumerate(node.args)]
+                return node
+            case ast.Call(func=ast.Name(id="any" | "all" as name), args=[ast.GeneratorExp(generators=[_]) as loop]) if name not in self._source.names:
+                return self.search(loop, name == "any")
+        return self.generic_visit(node)
+
+    def expression(self, node: ast.expr, sure: bool = True) -> ast.expr:
         before, self._sure = self._sure, self._sure and sure
         made = self.visit(node)
         self._sure = before
         assert isinstance(made, ast.expr)
         return made
 
-    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
-        node.values = [self._expression(value, index == 0) for index, value in enumerate(node.values)]
-        return node
-
-    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
-        node.test = self._expression(node.test)
-        node.body, node.orelse = self._expression(node.body, False), self._expression(node.orelse, False)
-        return node
-
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        node.left = self._expression(node.left)
-        node.comparators = [self._expression(value, index == 0) for index, value in enumerate(node.comparators)]
-        return node
-
-    def _loop(self, node: ast.AST) -> ast.AST:
-        """Only the first source of a loop is evaluated in any case."""
-        assert isinstance(node, _LOOPS)
-        first = node.generators[0]
-        first.iter = self._expression(first.iter)
-        before, self._sure = self._sure, False
-        source, first.iter = first.iter, ast.Constant(None)
-        self.generic_visit(node)
-        first.iter, self._sure = source, before
-        return node
-
     def _field(self, node: ast.expr, found: FieldRead) -> ast.AST:
         if found.how == "in":
             return self._contains(node, found)
-        default = None if found.default is None else self._expression(found.default)
+        default = None if found.default is None else self.expression(found.default)
         atom = self.record.atom(found.name)
         if found.how == "item":
             return self._item(node, found.name) if atom is None else atom
@@ -151,5 +155,5 @@ class _Reading(ast.NodeTransformer):
         local = self._source.name("x")
         self._source.line(self._flow, f"{local} = {text}")
         if not self.record.clean:
-            self.record = replace(self.record, dirty=self.record.dirty | {local})
+            self.doubt(local)
         return ast.Name(local, ast.Load())
