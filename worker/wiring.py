@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
@@ -24,17 +24,21 @@ from worker.delivery.at_least_once import AtLeastOnce
 from worker.delivery.backoff import Backoff
 from worker.delivery.breaker import Breaker
 from worker.delivery.dead_letters import DeadLetters
+from worker.delivery.exactly_once import ExactlyOnce, Pace
+from worker.delivery.group_offsets import GroupOffsets
+from worker.delivery.guarantee import Guarantee
 from worker.delivery.routing import Router
 from worker.http.errors import CannotListen
 from worker.http.server import HttpServer
 from worker.kafka.consumer import KafkaConsumer
 from worker.kafka.producer import start_producer
-from worker.kafka.settings import consumer_options, producer_options
+from worker.kafka.settings import consumer_options, producer_options, transaction_options
 from worker.kafka.topics import find_topics, look_again
+from worker.kafka.transactions import start_transactional
 from worker.runtime.backpressure import Limits
 from worker.runtime.member import Member, Policy
 from worker.runtime.observation import Counters, MachineView
-from worker.runtime.ports import Producer, TopicFacts
+from worker.runtime.ports import Consumer, Partition, Producer, TopicFacts, Transactional
 from worker.runtime.processing import Active
 from worker.runtime.supervisor import Ending, Supervisor
 from worker.telemetry import logs
@@ -103,6 +107,32 @@ def machine_view(definition: Definition) -> MachineView:
     return MachineView(definition.name, definition.version, definition.digest, time.time(), graph)
 
 
+def _sizes(config: WorkerConfig, facts: Mapping[str, TopicFacts]) -> tuple[int, int]:
+    """The largest batch that every written topic takes, and the largest record that any does."""
+    written = [f.max_message_bytes for name, f in facts.items() if name not in config.input.topics]
+    return min([1 << 20, *written]), max(written)
+
+
+def _at_least_once(config: WorkerConfig, facts: Mapping[str, TopicFacts], consumer: Consumer, router: Callable[[], Router], counters: Counters,
+                   backoff: Callable[[], Backoff], look: Callable[[], Awaitable[None]]) -> Guarantee:
+    def producer(idempotent: bool) -> Awaitable[Producer]:
+        return start_producer(producer_options(config, *_sizes(config, facts), idempotent))
+
+    return AtLeastOnce(GroupOffsets(consumer, counters), partial(producer, True), partial(producer, False), router, counters, backoff, look)
+
+
+def _exactly_once(config: WorkerConfig, facts: Mapping[str, TopicFacts], consumer: Consumer, router: Callable[[], Router], counters: Counters,
+                  _backoff: Callable[[], Backoff], look: Callable[[], Awaitable[None]]) -> Guarantee:
+    def producer(partition: Partition) -> Awaitable[Transactional]:
+        return start_transactional(transaction_options(config, partition, *_sizes(config, facts)), cast(str, config.kafka.group_id))
+
+    def targets() -> list[Partition]:
+        return [Partition(name, n) for name, f in facts.items() if name not in config.input.topics for n in range(f.partitions)]
+
+    pace = Pace(config.delivery.commit_interval, consumer_options(config)["heartbeat_interval_ms"] * 1.2 / 1000)
+    return ExactlyOnce(producer, consumer, router, targets, counters, pace, look)
+
+
 def build(config: WorkerConfig, machine: Any, facts: dict[str, TopicFacts]) -> Supervisor:
     """Everything put together, nothing started."""
     counters = Counters()
@@ -116,11 +146,8 @@ def build(config: WorkerConfig, machine: Any, facts: dict[str, TopicFacts]) -> S
         await look_again(config, facts)
         supervisors[0].active.router.dead.facts = facts[config.dead_letter.topic]
 
-    def producer(idempotent: bool) -> Awaitable[Producer]:
-        written = [f.max_message_bytes for name, f in facts.items() if name not in config.input.topics]
-        return start_producer(producer_options(config, min([1 << 20, *written]), max(written), idempotent))
-
-    guarantee = AtLeastOnce(partial(producer, True), partial(producer, False), lambda: supervisors[0].active.router, counters, backoff, look)
+    choose = _exactly_once if config.delivery.guarantee == "exactly_once" else _at_least_once
+    guarantee = choose(config, facts, consumer, lambda: supervisors[0].active.router, counters, backoff, look)
     held = config.backpressure
     limits = Limits(held.max_in_flight_records, held.max_in_flight_bytes, held.resume_ratio, held.total_bytes,
                     fetch=max(1, min(_FETCH_RECORDS, held.max_in_flight_records // 4)))

@@ -25,10 +25,12 @@ def topics(make_topic: Callable[..., str]) -> Topics:
 
 
 @pytest.mark.timeout(150)
-def test_random_kills_lose_nothing(kafka: Broker, topics: Topics, tmp_path: Path, record_property: Report) -> None:
-    """Eight SIGKILLs of two members under load, each started again at once: no record is lost, first occurrences keep each key's order."""
+@pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
+def test_random_kills_lose_nothing(kafka: Broker, topics: Topics, tmp_path: Path, record_property: Report, guarantee: str) -> None:
+    """Eight SIGKILLs of two members under load, each started again at once: no record is lost, first occurrences keep each key's order;
+    exactly once nothing is doubled."""
     chance = random.Random(20)
-    config = configuration(tmp_path, kafka.bootstrap, topics)
+    config = configuration(tmp_path, kafka.bootstrap, topics, delivery={"guarantee": guarantee})
     with workers(Worker(config, "a"), Worker(config, "b")) as members, Feed(kafka.bootstrap, topics.input, PARTITIONS, 1000) as feed:
         for member in members:
             member.ready()
@@ -47,12 +49,14 @@ def test_random_kills_lose_nothing(kafka: Broker, topics: Topics, tmp_path: Path
         record_property("verdict", f"{verdict}, at the end after {seconds:.1f} s")
         print(verdict, f"at the end after {seconds:.1f} s")
         assert (verdict.lost, verdict.disordered) == (0, 0), verdict
+        assert guarantee == "at_least_once" or not verdict.duplicates, verdict
 
 
 @pytest.mark.timeout(90)
-def test_a_drain_neither_loses_nor_doubles(kafka: Broker, topics: Topics, tmp_path: Path, record_property: Report) -> None:
+@pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
+def test_a_drain_neither_loses_nor_doubles(kafka: Broker, topics: Topics, tmp_path: Path, record_property: Report, guarantee: str) -> None:
     """SIGTERM under load: exit code 0; after the restart nothing is lost and nothing doubled."""
-    worker = Worker(configuration(tmp_path, kafka.bootstrap, topics))
+    worker = Worker(configuration(tmp_path, kafka.bootstrap, topics, delivery={"guarantee": guarantee}))
     with workers(worker), Feed(kafka.bootstrap, topics.input, PARTITIONS, 4000) as feed:
         worker.ready()
         offsets = Offsets(kafka.bootstrap, topics)

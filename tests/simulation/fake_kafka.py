@@ -197,7 +197,7 @@ class FakeConsumer:
             raise RuntimeError(f"position: {partition} is not assigned")
         return self.positions[partition]
 
-    async def committed(self, partitions: Collection[Partition]) -> dict[Partition, int | None]:
+    async def committed(self, partitions: Collection[Partition], patience: float | None = None) -> dict[Partition, int | None]:
         """The group's offsets."""
         await asyncio.sleep(0)
         if self.kafka.down:

@@ -15,6 +15,7 @@ from worker.delivery.at_least_once import AtLeastOnce
 from worker.delivery.backoff import Backoff
 from worker.delivery.breaker import Breaker
 from worker.delivery.dead_letters import DeadLetters
+from worker.delivery.group_offsets import GroupOffsets
 from worker.delivery.routing import Router
 from worker.runtime.backpressure import Limits
 from worker.runtime.member import Member, Policy
@@ -69,7 +70,7 @@ class Process:
         def backoff() -> Backoff:
             return Backoff(0.001, 2, 0.004)
 
-        self.guarantee = AtLeastOnce(world.kafka.producer(), world.kafka.producer(False), lambda: active.router, self.counters, backoff, world.look_again)
+        self.guarantee = AtLeastOnce(GroupOffsets(self.consumer, self.counters), world.kafka.producer(), world.kafka.producer(False), lambda: active.router, self.counters, backoff, world.look_again)
         self.limits = world.limits()
         breaker = Breaker(world.breaker)
         self.member = Member(self.consumer, self.guarantee, lambda: active, Policy(3, 0.0, drain, "earliest", world.session), self.limits,

@@ -39,6 +39,9 @@ PRODUCER: dict[str, str] = {
     "compression_type": _OWN.format("output.compression"),
     "partitioner": "records of one key must stay in one partition, as other clients compute it",
 }
+EXACTLY_ONCE: dict[str, str] = {
+    "linger_ms": "a transaction is committed when everything is acknowledged, so it would wait for it each time",
+}
 _CONNECTION = ("metadata_max_age_ms", "request_timeout_ms", "retry_backoff_ms", "connections_max_idle_ms")
 CONSUMER_ALLOWED = (*_CONNECTION, "fetch_max_wait_ms", "fetch_max_bytes", "fetch_min_bytes", "max_partition_fetch_bytes",
                     "session_timeout_ms", "heartbeat_interval_ms", "client_rack")

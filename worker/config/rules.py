@@ -10,7 +10,7 @@ from fsm_core.definition import Definition, Finding, Mark, State
 from worker.config.document import Path, pointer
 from worker.config.errors import CONFLICT, MISSING, NO_EFFECT, NOT_SUPPORTED, REFUSED_OPTION, UNKNOWN_KEY, UNUSED_ROUTE
 from worker.config.models import WorkerConfig
-from worker.config.refused import CONSUMER, CONSUMER_ALLOWED, PRODUCER, PRODUCER_ALLOWED
+from worker.config.refused import CONSUMER, CONSUMER_ALLOWED, EXACTLY_ONCE, PRODUCER, PRODUCER_ALLOWED
 
 REBALANCE_TIMEOUT = 45.0
 DRAIN_SHARE = 0.6
@@ -23,7 +23,7 @@ def _nowhere(path: Path) -> Mark:
 
 def file_findings(config: WorkerConfig, place: Place = _nowhere) -> list[Finding]:
     """What is wrong in the worker file alone."""
-    return [*_topics(config, place), *_limits(config, place), *_options(config, place), *_unsupported(config, place)]
+    return [*_topics(config, place), *_limits(config, place), *_options(config, place), *_exactly_once(config, place), *_unsupported(config, place)]
 
 
 def _error(code: int, message: str, mark: Mark, hint: str = "") -> Finding:
@@ -74,9 +74,19 @@ def _options(config: WorkerConfig, place: Place) -> Iterator[Finding]:
                 yield _error(UNKNOWN_KEY, f"kafka.{section}.{name} is no option of aiokafka", here, hint)
 
 
+def _exactly_once(config: WorkerConfig, place: Place) -> Iterator[Finding]:
+    if config.delivery.guarantee != "exactly_once":
+        return
+    for name in sorted(config.kafka.producer.keys() & EXACTLY_ONCE):
+        yield _error(REFUSED_OPTION, f"kafka.producer.{name} is refused with delivery.guarantee: exactly_once: {EXACTLY_ONCE[name]}",
+                     place(("kafka", "producer", name)), "remove it")
+    if config.input.isolation != "read_committed":
+        yield _error(CONFLICT, "input.isolation: read_uncommitted breaks delivery.guarantee: exactly_once", place(("input", "isolation")),
+                     "records of aborted transactions would be processed, and of those that are written again twice")
+
+
 def _unsupported(config: WorkerConfig, place: Place) -> Iterator[Finding]:
     asked: list[tuple[Path, Any, Any]] = [
-        (("delivery", "guarantee"), config.delivery.guarantee, "at_least_once"),
         (("processes",), config.processes, 1),
         (("backpressure", "memory_limit"), config.backpressure.memory_limit, 0),
         (("dead_letter", "quarantine"), config.dead_letter.quarantine, "off"),

@@ -14,6 +14,7 @@ from functools import partial
 import structlog
 
 from worker.delivery.backoff import Backoff
+from worker.delivery.group_offsets import GroupOffsets
 from worker.delivery.isolation import Isolation
 from worker.delivery.routing import Part, Router, Target
 from worker.runtime.lane import Lane
@@ -33,9 +34,10 @@ class AtLeastOnce:
 
     name = "at_least_once"
 
-    def __init__(self, shared: Factory, isolated: Factory, router: Callable[[], Router], counters: Counters, backoff: Callable[[], Backoff],
-                 look_again: Callable[[], Awaitable[None]] = _nothing) -> None:
+    def __init__(self, offsets: GroupOffsets, shared: Factory, isolated: Factory, router: Callable[[], Router], counters: Counters,
+                 backoff: Callable[[], Backoff], look_again: Callable[[], Awaitable[None]] = _nothing) -> None:
         self._make_shared, self._make_isolated, self._look_again = shared, isolated, look_again
+        self.open, self.tick, self.commit = offsets.committed, offsets.commit, offsets.commit
         self._router, self._counters, self._backoff = router, counters, backoff
         self._producer: Producer | None = None
         self.version = 0
@@ -178,6 +180,10 @@ class AtLeastOnce:
             del self._isolations[lane]
             await isolation.producer.stop()
             log.info("the lane is back on the shared producer", partition=str(lane))
+
+    async def finish(self, lane: Lane) -> None:
+        """Wait for the acknowledgements."""
+        await lane.until(lambda: lane.trouble is not None or lane.closed or not lane.pending)
 
     async def close(self, lane: Lane) -> None:
         """Stop the lane's own producer, if it had one."""

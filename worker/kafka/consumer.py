@@ -164,9 +164,9 @@ class KafkaConsumer:
         """The next offset that the client will hand out."""
         return int(await self.client.position(TopicPartition(*partition)))
 
-    async def committed(self, partitions: Collection[Partition]) -> dict[Partition, int | None]:
+    async def committed(self, partitions: Collection[Partition], patience: float | None = None) -> dict[Partition, int | None]:
         """The group's certain committed offsets."""
-        return await committed_stable(self.client._coordinator, partitions)
+        return await committed_stable(self.client._coordinator, partitions, patience)
 
     async def bound(self, partition: Partition, where: str) -> int:
         """The first offset of the partition (`earliest`) or the one after its last record (`latest`)."""

@@ -6,6 +6,7 @@ The client's own `committed()` answers None while the coordinator loads or moves
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
@@ -14,12 +15,13 @@ from aiokafka import errors
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Int64, Schema, TaggedFields
 
-from worker.runtime.ports import Partition
+from worker.runtime.ports import Partition, Unsettled
 
 _TEXT = CompactString("utf-8")
 _TAGS = ("tags", TaggedFields)
 _WAIT_CODES = {14, 15, 16, 88}  # loading, unavailable, moved, a transaction's offsets still pending
 _MOVED_CODES = {15, 16}
+_UNSETTLED_CODE = 88
 
 
 class _Answer(Response):  # type: ignore[misc]
@@ -55,11 +57,15 @@ class _OffsetFetch(Request[_Question]):  # type: ignore[misc]
         return struct(*self._fields)
 
 
-async def committed_stable(coordinator: Any, partitions: Collection[Partition]) -> dict[Partition, int | None]:
-    """The committed offset of each partition, None where the group certainly has none; waits while nobody can know."""
+async def committed_stable(coordinator: Any, partitions: Collection[Partition], patience: float | None = None) -> dict[Partition, int | None]:
+    """The committed offset of each partition, None where the group certainly has none; waits while nobody can know.
+
+    With `patience` raises Unsettled when a transaction's offsets were pending for so many seconds.
+    """
     topics: dict[str, list[int]] = defaultdict(list)
     for partition in partitions:
         topics[partition.topic].append(partition.partition)
+    unsettled_since: float | None = None
     while True:
         await coordinator.ensure_coordinator_known()
         try:
@@ -77,4 +83,7 @@ async def committed_stable(coordinator: Any, partitions: Collection[Partition]) 
             raise errors.KafkaError(f"OffsetFetch of group {coordinator.group_id} answered errors {sorted(codes - {0})}")
         if codes & _MOVED_CODES:
             coordinator.coordinator_dead()
+        unsettled_since = (unsettled_since or time.monotonic()) if _UNSETTLED_CODE in codes else None
+        if patience is not None and unsettled_since is not None and time.monotonic() - unsettled_since > patience:
+            raise Unsettled(f"a transaction holds offsets of {', '.join(f'{p.topic}:{p.partition}' for p in partitions)} for {patience:g} s")
         await asyncio.sleep(0.05)

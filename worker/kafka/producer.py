@@ -86,14 +86,14 @@ class KafkaProducer:
 
         This runs within the client's own handling of the answer: afterwards it would be too late for the batch that is next.
         """
-        _fail_quietly(batch, exception)
+        fail_quietly(batch, exception)
         if self._client._txn_manager is not None:
             self._poisoned.add(target)
             self._drop_queue(target)
 
     def _drop_queue(self, target: TopicPartition) -> None:
         for batch in self._client._message_accumulator._batches.pop(target, ()):
-            _fail_quietly(batch, errors.KafkaError(_POISONED))
+            fail_quietly(batch, errors.KafkaError(_POISONED))
 
     async def stop(self, patience: float = _STOP_SECONDS) -> None:
         """Wait up to `patience` seconds for what is in flight, then close: the client's `stop` hangs while brokers are away.
@@ -119,10 +119,10 @@ class KafkaProducer:
     def _fail_rest(self) -> None:
         queues = self._client._message_accumulator
         for batch in [*queues._pending_batches, *(b for waiting in list(queues._batches.values()) for b in list(waiting))]:
-            _fail_quietly(batch, errors.ProducerClosed())
+            fail_quietly(batch, errors.ProducerClosed())
 
 
-def _fail_quietly(batch: Any, error: BaseException) -> None:
+def fail_quietly(batch: Any, error: BaseException) -> None:
     """Fail a batch as the client does, and look at its second future, that only a batch queued behind it would wait for."""
     type(batch).failure(batch, error)
     if not batch._drain_waiter.cancelled():

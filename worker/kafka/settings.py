@@ -7,6 +7,7 @@ from typing import Any
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
 REBALANCE_TIMEOUT_MS = 45_000
+TRANSACTION_TIMEOUT_MS = 60_000
 
 
 def consumer_options(config: Any) -> dict[str, Any]:
@@ -26,6 +27,14 @@ def producer_options(config: Any, max_batch_size: int, max_record_size: int, ide
     return {
         **connection(config), "retry_backoff_ms": 20, "max_request_size": max(max_record_size, 1 << 20) + 1024, **config.kafka.producer, "acks": "all",
         "enable_idempotence": idempotent, "max_batch_size": max_batch_size, "request_timeout_ms": 60_000, "compression_type": compression,
+    }
+
+
+def transaction_options(config: Any, partition: Any, max_batch_size: int, max_record_size: int) -> dict[str, Any]:
+    """Options of the producer of one input partition; no topic's name holds a `/`, so no two groups share an id."""
+    return {
+        **producer_options(config, max_batch_size, max_record_size), "transactional_id": f"{config.kafka.group_id}/{partition[0]}/{partition[1]}",
+        "transaction_timeout_ms": TRANSACTION_TIMEOUT_MS,
     }
 
 

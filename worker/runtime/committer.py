@@ -1,4 +1,4 @@
-"""Moves the group's offsets: acknowledged prefixes of live lanes, and the end of what holds no records when a lane is empty."""
+"""When offsets move: at each commit interval, at a hand-over, and past what holds no records when a lane is empty."""
 
 from __future__ import annotations
 
@@ -8,22 +8,19 @@ from collections.abc import Callable, Collection
 
 import structlog
 
+from worker.delivery.guarantee import Guarantee
 from worker.runtime.lane import Lane
-from worker.runtime.membership import Membership
-from worker.runtime.observation import Counters
-from worker.runtime.ports import Consumer, EpochOver, Unavailable
+from worker.runtime.ports import Consumer
 
 log = structlog.get_logger(__name__)
-_COMMIT_SECONDS = 10.0
 _IDLE_SECONDS = 3.0
 
 
 class Committer:
-    """The only caller of the client's commit."""
+    """Says when; the guarantee knows how."""
 
-    def __init__(self, consumer: Consumer, counters: Counters, lanes: Callable[[], Collection[Lane]], membership: Membership) -> None:
-        self._consumer, self._counters, self._lanes, self._membership = consumer, counters, lanes, membership
-        self._one_at_a_time = asyncio.Lock()
+    def __init__(self, consumer: Consumer, guarantee: Guarantee, lanes: Callable[[], Collection[Lane]]) -> None:
+        self._consumer, self._guarantee, self._lanes = consumer, guarantee, lanes
         self._idle_at = 0.0
 
     async def tick(self) -> None:
@@ -32,35 +29,11 @@ class Committer:
             self._idle_at = time.monotonic()
             for lane in list(self._lanes()):
                 await self._pass_markers(lane)
-        await self.commit(self._lanes())
+        await self._guarantee.tick(self._lanes())
 
     async def commit(self, lanes: Collection[Lane]) -> None:
-        """Commit what of these lanes is acknowledged and not yet committed; failures are counted and tried at the next tick.
-
-        In doubt what is committed is committed again: that the group takes it proves that we are in it.
-        """
-        async with self._one_at_a_time:
-            doubt = not self._membership.sure
-            todo = {lane: lane.acked for lane in lanes if not lane.closed and lane.acked >= 0 and (doubt or lane.acked != lane.committed)}
-            if not todo:
-                return
-            started = time.monotonic()
-            try:
-                await asyncio.wait_for(self._consumer.commit({lane.partition: offset for lane, offset in todo.items()}), _COMMIT_SECONDS)
-            except EpochOver as error:
-                self._counters.commits["stale"] += 1
-                log.info("commit came after a rebalance; the offsets belong to the next owner", error=str(error))
-            except (TimeoutError, Unavailable) as error:
-                self._counters.commits["failed"] += 1
-                log.warning("commit failed, tried again", error=repr(error))
-            else:
-                self._counters.commits["ok"] += 1
-                for lane, offset in todo.items():
-                    lane.committed = offset
-                if doubt:  # and not only since: this commit was sent after the gap
-                    self._membership.proven()
-            self._counters.commit_duration.observe(time.monotonic() - started)
-            self._counters.loop_seconds["commit"] += time.monotonic() - started
+        """What of these lanes can be committed, now."""
+        await self._guarantee.commit(lanes)
 
     async def _pass_markers(self, lane: Lane) -> None:
         """An empty lane may pass transaction markers and compacted holes, so that its lag reads 0."""

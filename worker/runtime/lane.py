@@ -118,6 +118,15 @@ class Lane:
             self._release(len(records), size_of_records(records))
             self.position = records[0].offset
 
+    def restart(self, offset: int) -> None:
+        """Forget everything that is not committed, and read again from `offset`."""
+        self.queue.clear()
+        self.pending.clear()
+        self._release(self.in_flight, self.in_flight_bytes)
+        self.position = self.acked = offset
+        self.consumer.seek(self.partition, offset)
+        self._wake.set()
+
     # --- delivery ---------------------------------------------------------------------------------------------------
     async def may_send(self) -> bool:
         """Wait while the group may have given the partition away; False when nothing more of this attempt is to be sent."""

@@ -50,7 +50,7 @@ class Member:
         self.lanes: dict[Partition, Lane] = {}
         self.tasks: dict[Lane, asyncio.Task[None]] = {}
         self.membership = Membership(policy.session_timeout, self.lanes.values)
-        self.committer = Committer(consumer, counters, self.lanes.values, self.membership)
+        self.committer = Committer(consumer, guarantee, self.lanes.values)
         self._process = Processing(active, guarantee, counters, self._tripped)
         self.epoch = 0
         self._opened_at = 0.0
@@ -132,7 +132,7 @@ class Member:
                 if lane.trouble is not None:
                     await self.guarantee.recover(lane)
                 elif lane.phase == "draining":
-                    await lane.until(lambda: lane.trouble is not None or lane.closed or not lane.pending)
+                    await self.guarantee.finish(lane)
                     if not lane.pending:
                         return
                 elif (taken := await lane.next_records(self.policy.slice_records, self.policy.max_wait)) is not None:
@@ -149,7 +149,7 @@ class Member:
         """Where to start: the certain committed offset, or what the policy says."""
         while not lane.closed:
             try:
-                committed = (await self.consumer.committed([lane.partition]))[lane.partition]
+                committed = await self.guarantee.open(lane)
                 offset = committed if committed is not None else await self._start(lane)
                 if lane.phase == "closed":  # while the offset was asked for
                     return

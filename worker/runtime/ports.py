@@ -46,6 +46,10 @@ class Unavailable(Exception):
     """Kafka does not answer now; waiting and trying again is right."""
 
 
+class Unsettled(Exception):
+    """The committed offset is not known: a transaction that holds one is not over."""
+
+
 class OffsetOutOfRange(Exception):
     """Offsets to read from are not on the broker any more; holds the partitions."""
 
@@ -74,7 +78,10 @@ class RebalanceListener(Protocol):
 
 
 class Consumer(Protocol):
-    """A group member's reading side. Offsets are the next to read. `heard` is when the group's broker last answered, in monotonic seconds."""
+    """A group member's reading side. Offsets are the next to read. `heard` is when the group's broker last answered, in monotonic seconds.
+
+    `committed` waits while a transaction may still move an offset; with `patience` it raises Unsettled after so many seconds of that.
+    """
 
     @property
     def heard(self) -> float: ...
@@ -88,7 +95,7 @@ class Consumer(Protocol):
     def high_watermark(self, partition: Partition) -> int: ...
     def fetched_at(self, partition: Partition) -> float: ...
     async def position(self, partition: Partition) -> int: ...
-    async def committed(self, partitions: Collection[Partition]) -> dict[Partition, int | None]: ...
+    async def committed(self, partitions: Collection[Partition], patience: float | None = None) -> dict[Partition, int | None]: ...
     async def bound(self, partition: Partition, where: str) -> int: ...
     async def commit(self, offsets: Mapping[Partition, int]) -> None: ...
 
@@ -98,6 +105,24 @@ class Producer(Protocol):
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing], done: Callable[[Exception | None], None]) -> None: ...
     async def stop(self, patience: float = 3.0) -> None: ...
+
+
+class Transactional(Producer, Protocol):
+    """A producer of one transactional id: while it lives it has shut out every earlier one of that id, whose open transaction is aborted.
+
+    After any exception nothing but `drop` is to be called: what the client would do with the transaction then cannot be relied on.
+    Each verb raises Refused, Misrouted or Undelivered.
+    """
+
+    async def begin(self) -> None: ...
+    async def add_offsets(self, offsets: Mapping[Partition, int]) -> None: ...
+    async def commit(self) -> None: ...
+
+    async def repair(self, targets: Collection[Partition], offsets: Mapping[Partition, int]) -> None:
+        """Abort a transaction over all of these, sending nothing: ends on their brokers what a lost marker left open."""
+
+    async def drop(self) -> None:
+        """Let go without a word to the brokers; what is open is aborted by the next producer of the id, or by its timeout. Bounded."""
 
 
 Factory = Callable[[], Awaitable[Producer]]
