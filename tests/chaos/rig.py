@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -25,6 +26,7 @@ from worker.embedded.ports import free_port
 
 PASS_ON = {"name": "chaos", "main_network": "main", "networks": [{
     "name": "main", "states": [{"name": "start", "is_start": True}, {"name": "done", "is_end": True}], "arcs": [{"from": "start", "to": "done"}]}]}
+_ROOT = Path(__file__).parents[2]
 SESSION_SECONDS = 6.0  # the least a broker grants by default
 
 
@@ -72,11 +74,13 @@ class Worker:
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> Worker:
-        """Launch it; `ready` waits."""
-        command = [sys.executable, "-m", "worker", "run", "-c", str(self._config), "--json", "--set", f"http.port={self.port}"]
+    def start(self, crash: str = "", weaken: str = "") -> Worker:
+        """Launch it; `ready` waits. `crash` and `weaken` as `tests.chaos.crashing` reads them."""
+        module = "tests.chaos.crashing" if crash or weaken else "worker"
+        command = [sys.executable, "-m", module, "run", "-c", str(self._config), "--json", "--set", f"http.port={self.port}"]
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=_ROOT,
+                                            env={**os.environ, "FSM_CRASH": crash, "FSM_WEAKEN": weaken})
         return self
 
     @property

@@ -25,12 +25,10 @@ def topics(make_topic: Callable[..., str]) -> Topics:
 
 
 @pytest.mark.timeout(150)
-@pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
-def test_random_kills_lose_nothing(kafka: Broker, topics: Topics, tmp_path: Path, record_property: Report, guarantee: str) -> None:
-    """Eight SIGKILLs of two members under load, each started again at once: no record is lost, first occurrences keep each key's order;
-    exactly once nothing is doubled."""
+def test_random_kills_lose_nothing(kafka: Broker, topics: Topics, tmp_path: Path, record_property: Report) -> None:
+    """Eight SIGKILLs of two members under load, each started again at once: no record is lost, first occurrences keep each key's order."""
     chance = random.Random(20)
-    config = configuration(tmp_path, kafka.bootstrap, topics, delivery={"guarantee": guarantee})
+    config = configuration(tmp_path, kafka.bootstrap, topics)
     with workers(Worker(config, "a"), Worker(config, "b")) as members, Feed(kafka.bootstrap, topics.input, PARTITIONS, 1000) as feed:
         for member in members:
             member.ready()
@@ -49,7 +47,6 @@ def test_random_kills_lose_nothing(kafka: Broker, topics: Topics, tmp_path: Path
         record_property("verdict", f"{verdict}, at the end after {seconds:.1f} s")
         print(verdict, f"at the end after {seconds:.1f} s")
         assert (verdict.lost, verdict.disordered) == (0, 0), verdict
-        assert guarantee == "at_least_once" or not verdict.duplicates, verdict
 
 
 @pytest.mark.timeout(90)
