@@ -18,7 +18,7 @@ from worker.cli.exit_codes import Exit
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """Where a verb lives. The function is typer-style: its signature is its options, its docstring its help."""
+    """Where a verb lives. The function is typer-style: its signature is its options, its docstring its help; or a Typer of verbs."""
 
     module: str
     function: str
@@ -31,6 +31,7 @@ VERBS = {
     "stream": Verb("worker.cli.stream", "stream"),
     "demo": Verb("worker.cli.demo", "demo"),
     "broker": Verb("worker.cli.broker", "broker"),
+    "dlq": Verb("worker.cli.dlq", "app"),
     "health": Verb("worker.cli.health", "health"),
     "version": Verb("worker.cli.version", "version"),
 }
@@ -48,8 +49,13 @@ class LazyVerbs(TyperGroup):
         verb = VERBS.get(cmd_name)
         if verb is None or find_spec(verb.module) is None:
             return None
+        function = getattr(import_module(verb.module), verb.function)
+        if isinstance(function, typer.Typer):  # a verb of verbs
+            group = typer.main.get_command(function)
+            group.name = cmd_name
+            return group
         one = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-        one.command(cmd_name)(getattr(import_module(verb.module), verb.function))
+        one.command(cmd_name)(function)
         return typer.main.get_command(one)
 
 

@@ -62,6 +62,12 @@ async def committed_stable(coordinator: Any, partitions: Collection[Partition], 
 
     With `patience` raises Unsettled when a transaction's offsets were pending for so many seconds.
     """
+    found = await committed_with_metadata(coordinator, partitions, patience)
+    return {p: (offset if offset >= 0 else None) for p, (offset, _) in found.items()}
+
+
+async def committed_with_metadata(coordinator: Any, partitions: Collection[Partition], patience: float | None = None) -> dict[Partition, tuple[int, str]]:
+    """The same with what was committed beside the offset; -1 is none."""
     topics: dict[str, list[int]] = defaultdict(list)
     for partition in partitions:
         topics[partition.topic].append(partition.partition)
@@ -75,10 +81,10 @@ async def committed_stable(coordinator: Any, partitions: Collection[Partition], 
                 raise
             await asyncio.sleep(0.1)
             continue
-        found = {Partition(t, p): (offset, code) for t, ps, _ in answer.topics for p, offset, _, _, code, _ in ps}
-        codes = {code for _, code in found.values()} | {answer.error}
+        found = {Partition(t, p): (offset, text, code) for t, ps, _ in answer.topics for p, offset, _, text, code, _ in ps}
+        codes = {code for _, _, code in found.values()} | {answer.error}
         if codes == {0}:
-            return {p: (offset if offset >= 0 else None) for p, (offset, _) in found.items()}
+            return {p: (offset, text or "") for p, (offset, text, _) in found.items()}
         if not codes & _WAIT_CODES:
             raise errors.KafkaError(f"OffsetFetch of group {coordinator.group_id} answered errors {sorted(codes - {0})}")
         if codes & _MOVED_CODES:

@@ -1,0 +1,68 @@
+"""Deletes the oldest dead letters, and says first what they are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from worker.config.load import LoadedConfig
+from worker.kafka.deletion import delete_before
+from worker.kafka.settings import connection
+from worker.kafka.topic_reader import TopicReader
+from worker.runtime.ports import Partition
+from worker.tools.letters import Letter
+from worker.tools.redrive import Refusal
+
+
+@dataclass(slots=True)
+class Purge:
+    """What was deleted, or would be. `offsets` are the first that stay."""
+
+    topic: str
+    execute: bool
+    offsets: dict[int, int] = field(default_factory=dict)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As `purge --json` prints it."""
+        return {"executed": self.execute, "topic": self.topic, "deleted": self.reasons.total(), "reasons": dict(self.reasons),
+                "first_offsets": {str(p): o for p, o in sorted(self.offsets.items())}}
+
+    def __str__(self) -> str:
+        verb = "deleted" if self.execute else "would delete"
+        lines = [f"{verb} {self.reasons.total():,} dead letters of {self.topic}"]
+        lines += [f"  reason {name or '?'}: {count:,}" for name, count in sorted(self.reasons.items())]
+        lines += [f"  partition {p} begins at {o}" for p, o in sorted(self.offsets.items())]
+        return "\n".join(lines if self.execute else [*lines, "nothing was deleted: --yes does it"])
+
+
+def borders(before: Sequence[str], topic: str, stretches: dict[Partition, tuple[int, int]]) -> dict[Partition, int]:
+    """`0:1200`, `1200`, `end` → the first offset that stays, of partitions that have something to delete."""
+    found: dict[Partition, int] = {}
+    for text in before:
+        number, _, offset = text.rpartition(":")
+        if number and Partition(topic, int(number)) not in stretches:
+            raise Refusal(f"topic {topic} has no partition {number}")
+        for partition, (begin, end) in stretches.items():
+            if not number or partition.partition == int(number):
+                border = end if offset == "end" else min(int(offset), end)
+                if border > begin:
+                    found[partition] = border
+    return found
+
+
+async def purge(loaded: LoadedConfig, before: Sequence[str], execute: bool) -> Purge:
+    """Count what stands before the borders, then delete it. Raises Refusal for a partition that is not there."""
+    topic, where = loaded.config.dead_letter.topic, connection(loaded.config)
+    report = Purge(topic, execute)
+    async with TopicReader(where) as reader:
+        stretches = await reader.stretches([topic])
+        wanted = borders(before, topic, stretches)
+        async for partition, records in reader.read({p: (stretches[p][0], border) for p, border in wanted.items()}):
+            report.reasons.update(Letter.of(partition, r).reason for r in records)
+    report.offsets = {p.partition: o for p, o in wanted.items()}
+    if execute and wanted:
+        report.offsets = {p.partition: o for p, o in (await delete_before(where, wanted)).items()}
+    return report

@@ -1,0 +1,34 @@
+"""A redrive put together for a worker file."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+from worker.config.load import LoadedConfig
+from worker.kafka.returning import Returning
+from worker.kafka.settings import connection, producer_options
+from worker.tools.redrive import Aim, Back, Plan, Redrive, Report
+from worker.tools.sessions import Site, visit
+from worker.tools.through import Through
+
+
+async def redrive(loaded: LoadedConfig, plan: Plan, execute: bool, through: bool, group: str = "") -> Report:
+    """Send back what the plan says, or count it. A second one of the same group shuts the first one out."""
+    site = await visit(loaded)
+    topic = site.config.dead_letter.topic
+    plan = replace(plan, topics=site.config.input.topics)
+    aim: Aim = Through(site.active) if through else Back(site.facts)
+    async with AsyncExitStack() as stack:
+        reader = await stack.enter_async_context(site.reader())
+        sender = await stack.enter_async_context(_returning(site, group or f"{site.group}.redrive"))
+        positions = await sender.positions(list(await reader.stretches([topic])))
+        if not execute:
+            return await Redrive(topic, reader, aim, plan, positions).run()
+        check = await stack.enter_async_context(site.reader("read_uncommitted"))
+        return await Redrive(topic, reader, aim, plan, positions, sender, check).run()
+
+
+def _returning(site: Site, group: str) -> Returning:
+    sizes = [f.max_message_bytes for f in site.facts.values()]
+    return Returning(producer_options(site.config, min([1 << 20, *sizes]), max(sizes)), connection(site.config), group)
