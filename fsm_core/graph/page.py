@@ -1,0 +1,68 @@
+"""A machine as one HTML page that asks for nothing else: the drawing, what each state does, every way with its guard."""
+
+from __future__ import annotations
+
+from html import escape
+
+from fsm_core.graph.layout import place
+from fsm_core.graph.shape import Edge, Group, Node, Shape
+from fsm_core.graph.svg import drawn
+
+PAGE_STYLE = """
+:root { color-scheme: light dark; --ink: #1d2530; --soft: #5b6675; --paper: #fff; --rule: #dde1e7; --code: #f2f4f7 }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8edf4; --soft: #a9b4c2; --paper: #14181f; --rule: #2f3845; --code: #1f2630 } }
+body { margin: 0 auto; padding: 24px 32px 64px; color: var(--ink); background: var(--paper); font: 15px/1.5 "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif }
+h1 { margin: 0; font-size: 24px } h1 small, .soft { color: var(--soft); font-weight: 400 } h2 { margin: 32px 0 8px; font-size: 18px }
+.drawing { overflow: auto; margin: 16px 0; border: 1px solid var(--rule); border-radius: 10px }
+.drawing svg { display: block; margin: 0 auto }
+table { border-collapse: collapse } td, th { padding: 6px 28px 6px 0; text-align: left; vertical-align: top; border-top: 1px solid var(--rule) }
+th { color: var(--soft); font-weight: 600; border-top: 0 } code { font: 13px ui-monospace, "SF Mono", Menlo, Consolas, monospace; background: var(--code); padding: 1px 5px; border-radius: 4px; overflow-wrap: anywhere }
+tr:target td { background: var(--code) } .legend { color: var(--soft); font-size: 13px } .legend b { font-weight: 600 }
+"""
+_WORDS = {"arc": "", "push": "into the network", "return": "back to the caller", "catch": "when it fails"}
+
+
+def page(shape: Shape) -> str:
+    """The text of an HTML document."""
+    title = escape(shape.name)
+    body = [f"<h1>{title} <small>{escape(shape.version)}</small></h1>"]
+    if shape.description:
+        body.append(f"<p>{escape(shape.description)}</p>")
+    body += [f'<div class="drawing">{drawn(shape, place(shape), "#")}</div>',
+             '<p class="legend">An arc shows its guard; the first that is true is taken. <b>Thick violet</b>: into a network, <b>dashed violet</b>: back to '
+             'its caller. <b>Dashed red</b>: where a record goes when the state fails.</p>']
+    body += [_states(group) for group in shape.groups]
+    body.append(_ways(shape.edges))
+    return document(f"{shape.name} {shape.version}".strip(), "\n".join(body))
+
+
+def document(title: str, body: str, style: str = "") -> str:
+    """A page that may ask for nothing, not even from where it came."""
+    return ('<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n"
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f"<title>{escape(title)}</title>\n<style>{PAGE_STYLE}{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n")
+
+
+def _states(group: Group) -> str:
+    rows = "".join(_state(node) for node in group.nodes)
+    about = f'<p class="soft">{escape(group.description)}</p>' if group.description else ""
+    head = f"Network {escape(group.name)}" if group.name else "States"
+    return f"<h2>{head}</h2>{about}<table><tr><th>state</th><th>does</th><th>what for</th></tr>{rows}</table>"
+
+
+def _state(node: Node) -> str:
+    does = "<br>".join(map(escape, node.lines))
+    return f'<tr id="{escape(node.name)}"><td><b>{escape(node.title)}</b></td><td>{does}</td><td>{escape(node.description)}</td></tr>'
+
+
+def _ways(edges: tuple[Edge, ...]) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(edge.source)}</td><td>{_guard(edge)}</td><td>{escape(edge.target)}</td><td>{escape(edge.description)}</td></tr>" for edge in edges)
+    return f"<h2>Ways</h2><table><tr><th>from</th><th>when</th><th>to</th><th>what for</th></tr>{rows}</table>"
+
+
+def _guard(edge: Edge) -> str:
+    word = _WORDS[edge.kind]
+    label = f"<code>{escape(edge.label)}</code>" if edge.label else "" if word else "always"
+    return " ".join(part for part in (label, f'<span class="soft">{word}</span>' if word else "") if part)
