@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fsm_core.graph.shape import Edge, Node, Shape
-from fsm_core.graph.texts import lines_of
+from fsm_core.graph.texts import lines_of, printable
 
 _SHAPES = {"start": ('(["', '"])'), "state": ('["', '"]'), "return": ('(["', '"])')}
 _END = ('(["', '"])')
@@ -44,8 +44,8 @@ def _arrow(edge: Edge) -> str:
 
 def _escaped(text: str) -> str:
     """Mermaid's own entities: every character that it, HTML or Markdown gives a meaning (a number and a dot at the start is a list)."""
-    return "".join(f"#{ord(ch)};" if ch in '"#<>&`*_\\[]{}|;~$' else ch for ch in text).replace(". ", "#46; ")
+    return "".join(f"#{ord(ch)};" if ch in '"#<>&`*_\\[]{}|;~$' else ch for ch in printable(text)).replace(". ", "#46; ")
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + printable(text).replace("\\", "\\\\").replace('"', '\\"') + '"'

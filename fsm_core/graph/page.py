@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from fsm_core.graph.layout import place
 from fsm_core.graph.shape import Edge, Group, Node, Shape
 from fsm_core.graph.svg import drawn
+from fsm_core.graph.texts import shown
 
 PAGE_STYLE = """
 :root { color-scheme: light dark; --ink: #1d2530; --soft: #5b6675; --paper: #fff; --rule: #dde1e7; --code: #f2f4f7 }
@@ -24,10 +23,10 @@ _WORDS = {"arc": "", "push": "into the network", "return": "back to the caller",
 
 def page(shape: Shape) -> str:
     """The text of an HTML document."""
-    title = escape(shape.name)
-    body = [f"<h1>{title} <small>{escape(shape.version)}</small></h1>"]
+    title = shown(shape.name)
+    body = [f"<h1>{title} <small>{shown(shape.version)}</small></h1>"]
     if shape.description:
-        body.append(f"<p>{escape(shape.description)}</p>")
+        body.append(f"<p>{shown(shape.description)}</p>")
     body += [f'<div class="drawing">{drawn(shape, place(shape), "#")}</div>',
              '<p class="legend">An arc shows its guard; the first that is true is taken. <b>Thick violet</b>: into a network, <b>dashed violet</b>: back to '
              'its caller. <b>Dashed red</b>: where a record goes when the state fails.</p>']
@@ -41,28 +40,28 @@ def document(title: str, body: str, style: str = "") -> str:
     return ('<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n"
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>{escape(title)}</title>\n<style>{PAGE_STYLE}{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n")
+            f"<title>{shown(title)}</title>\n<style>{PAGE_STYLE}{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n")
 
 
 def _states(group: Group) -> str:
     rows = "".join(_state(node) for node in group.nodes)
-    about = f'<p class="soft">{escape(group.description)}</p>' if group.description else ""
-    head = f"Network {escape(group.name)}" if group.name else "States"
+    about = f'<p class="soft">{shown(group.description)}</p>' if group.description else ""
+    head = f"Network {shown(group.name)}" if group.name else "States"
     return f"<h2>{head}</h2>{about}<table><tr><th>state</th><th>does</th><th>what for</th></tr>{rows}</table>"
 
 
 def _state(node: Node) -> str:
-    does = "<br>".join(map(escape, node.lines))
-    return f'<tr id="{escape(node.name)}"><td><b>{escape(node.title)}</b></td><td>{does}</td><td>{escape(node.description)}</td></tr>'
+    does = "<br>".join(map(shown, node.lines))
+    return f'<tr id="{shown(node.name)}"><td><b>{shown(node.title)}</b></td><td>{does}</td><td>{shown(node.description)}</td></tr>'
 
 
 def _ways(edges: tuple[Edge, ...]) -> str:
     rows = "".join(
-        f"<tr><td>{escape(edge.source)}</td><td>{_guard(edge)}</td><td>{escape(edge.target)}</td><td>{escape(edge.description)}</td></tr>" for edge in edges)
+        f"<tr><td>{shown(edge.source)}</td><td>{_guard(edge)}</td><td>{shown(edge.target)}</td><td>{shown(edge.description)}</td></tr>" for edge in edges)
     return f"<h2>Ways</h2><table><tr><th>from</th><th>when</th><th>to</th><th>what for</th></tr>{rows}</table>"
 
 
 def _guard(edge: Edge) -> str:
     word = _WORDS[edge.kind]
-    label = f"<code>{escape(edge.label)}</code>" if edge.label else "" if word else "always"
+    label = f"<code>{shown(edge.label)}</code>" if edge.label else "" if word else "always"
     return " ".join(part for part in (label, f'<span class="soft">{word}</span>' if word else "") if part)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 
 from fsm_core.graph.layout import (
     LABEL_WIDE,
@@ -18,6 +17,7 @@ from fsm_core.graph.layout import (
     place,
 )
 from fsm_core.graph.shape import Edge, Group, Node, Shape
+from fsm_core.graph.texts import shown
 
 MARGIN = 16
 STYLE = """
@@ -48,7 +48,7 @@ def drawn(shape: Shape, placed: Placed, link: str) -> str:
     """The SVG element. `link` is what goes before a state's name in the address that a click on it opens; empty: no links."""
     wide, high = round(placed.width + 2 * MARGIN), round(placed.height + 2 * MARGIN)
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" class="fsm" viewBox="{-MARGIN} {-MARGIN} {wide} {high}" width="{wide}" height="{high}" '
-             f'role="img" aria-label="{_text(shape.name)}">', f"<style>{STYLE}</style>", "<defs>"]
+             f'role="img" aria-label="{shown(shape.name)}">', f"<style>{STYLE}</style>", "<defs>"]
     parts += [f'<marker id="fsm-{kind}" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" '
               f'orient="auto"><path class="tip-{kind}" d="M0 0.6 L8 4 L0 7.4 z"/></marker>' for kind in _KINDS]
     parts += ["</defs>", *(_group(group, box) for group, box in placed.groups)]
@@ -59,15 +59,15 @@ def drawn(shape: Shape, placed: Placed, link: str) -> str:
 
 
 def _group(group: Group, box: Box) -> str:
-    return (f'<g class="group"><title>{_text(group.description or group.name)}</title>{_rect(box, 10)}'
-            f'<text class="title soft" x="{box.x + 12:g}" y="{box.y + 20:g}">{_text(group.name)}</text></g>')
+    return (f'<g class="group"><title>{shown(group.description or group.name)}</title>{_rect(box, 10)}'
+            f'<text class="title soft" x="{box.x + 12:g}" y="{box.y + 20:g}">{shown(group.name)}</text></g>')
 
 
 def _path(edge: Edge, curve: tuple[Point, ...]) -> str:
     start, *rest = curve
     bends = " ".join(f"{x:g} {y:g}" for x, y in rest[:-1])
     tip = f"L{rest[-1][0]:g} {rest[-1][1]:g}"
-    return (f'<g class="edge {edge.kind}"><title>{_text(_whole(edge))}</title>'
+    return (f'<g class="edge {edge.kind}"><title>{shown(_whole(edge))}</title>'
             f'<path d="M{start[0]:g} {start[1]:g} C{bends} {tip}" marker-end="url(#fsm-{edge.kind})"/></g>')
 
 
@@ -75,9 +75,9 @@ def _label(edge: Edge, at: Point) -> str:
     lines = label_lines(edge)
     wide, high = max(map(len, lines)) * LABEL_WIDE, len(lines) * LINE_HIGH
     top = at[1] - high / 2
-    rows = "".join(f'<text x="{at[0]:g}" y="{top + LINE_HIGH * i + 11:g}" text-anchor="middle">{_text(line)}</text>' for i, line in enumerate(lines))
+    rows = "".join(f'<text x="{at[0]:g}" y="{top + LINE_HIGH * i + 11:g}" text-anchor="middle">{shown(line)}</text>' for i, line in enumerate(lines))
     back = f'<rect class="label" x="{at[0] - wide / 2:g}" y="{top:g}" width="{wide:g}" height="{high:g}" rx="3"/>'
-    return f'<g class="{edge.kind}"><title>{_text(_whole(edge))}</title>{back}{rows}</g>'
+    return f'<g class="{edge.kind}"><title>{shown(_whole(edge))}</title>{back}{rows}</g>'
 
 
 def _whole(edge: Edge) -> str:
@@ -86,12 +86,12 @@ def _whole(edge: Edge) -> str:
 
 
 def _node(node: Node, box: Box, link: str) -> str:
-    rows = [f'<text class="title" x="{box.x + PAD:g}" y="{box.y + PAD + 12:g}">{_text(node.title)}</text>']
+    rows = [f'<text class="title" x="{box.x + PAD:g}" y="{box.y + PAD + 12:g}">{shown(node.title)}</text>']
     for i, line in enumerate(node_lines(node)):
-        rows.append(f'<text class="soft" x="{box.x + PAD:g}" y="{box.y + PAD + TITLE_HIGH + LINE_HIGH * i + 10:g}">{_text(line)}</text>')
+        rows.append(f'<text class="soft" x="{box.x + PAD:g}" y="{box.y + PAD + TITLE_HIGH + LINE_HIGH * i + 10:g}">{shown(line)}</text>')
     ends = node.kind not in ("start", "state")
-    inside = f"<title>{_text(chr(10).join(_said(node)))}</title>{_rect(box, 16 if ends else 7, node.kind)}{''.join(rows)}"
-    body = f'<a href="{_text(link + node.name)}">{inside}</a>' if link else inside
+    inside = f"<title>{shown(chr(10).join(_said(node)))}</title>{_rect(box, 16 if ends else 7, node.kind)}{''.join(rows)}"
+    body = f'<a href="{shown(link + node.name)}">{inside}</a>' if link else inside
     return f'<g class="node{" start" if node.is_start else ""}">{body}</g>'
 
 
@@ -105,8 +105,3 @@ def _said(node: Node) -> Iterator[str]:
 def _rect(box: Box, radius: float, fill: str = "") -> str:
     style = f' style="fill:var(--{fill})"' if fill else ""
     return f'<rect x="{box.x:g}" y="{box.y:g}" width="{box.width:g}" height="{box.height:g}" rx="{radius:g}"{style}/>'
-
-
-def _text(text: str) -> str:
-    """Escaped; characters that XML has no way to write are shown as boxes."""
-    return escape("".join(ch if ch >= " " or ch in "\n\t" else "\N{REPLACEMENT CHARACTER}" for ch in text))
