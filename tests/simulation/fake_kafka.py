@@ -9,20 +9,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from worker.runtime.ports import EpochOver, OffsetOutOfRange, Outgoing, Partition, Unavailable, Undelivered
+from tests.simulation.fake_transactions import FakeTransactional, Record, Transactions
+from worker.runtime.ports import EpochOver, OffsetOutOfRange, Outgoing, Partition, Unavailable, Undelivered, Unsettled
 from worker.runtime.ports import Refused as RefusedByBroker
-
-
-@dataclass(slots=True)
-class Record:
-    """A stored record."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]] = ()
-
 
 Batches = Callable[[str, int, Sequence[Outgoing]], str]
 """Says what becomes of a batch: ok | fail (not written) | lost (written, its acknowledgement lost)."""
@@ -45,15 +34,18 @@ class FakeKafka:
     fate: Batches = lambda _topic, _partition, _records: "ok"
     ack_turns: Callable[[], int] = lambda: 0
     commit_trouble: deque[Exception] = field(default_factory=deque)
-    on_commit: Callable[[FakeConsumer, Partition, int], None] = lambda _consumer, _partition, _offset: None
+    on_commit: Callable[[FakeConsumer | None, Partition, int], None] = lambda _consumer, _partition, _offset: None
     sends: int = 0
     trespasses: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.transactions = Transactions(self)
+
     def put(self, topic: str, partition: int, value: bytes | None, key: bytes | None = None, timestamp: int = 0,
-            headers: Sequence[tuple[str, bytes | None]] = ()) -> int:
+            headers: Sequence[tuple[str, bytes | None]] = (), **transaction: Any) -> int:
         """Append a record."""
         log = self.logs[Partition(topic, partition)]
-        log.append(Record(len(log), timestamp, key, value, headers))
+        log.append(Record(len(log), timestamp, key, value, headers, **transaction))
         for consumer in self.consumers:
             consumer.news.set()
         return len(log) - 1
@@ -74,6 +66,19 @@ class FakeKafka:
                 raise Unavailable("the fake is down")
             made = FakeProducer(self, idempotent)
             self.producers.append(made)
+            return made
+
+        return make
+
+    def transactional(self, owner: FakeConsumer | None = None) -> Callable[[Partition], Any]:
+        """Starts producers of a partition's id, each of which shuts out the one before."""
+
+        async def make(partition: Partition) -> FakeTransactional:
+            await asyncio.sleep(0)
+            if self.down:
+                raise Unavailable("the fake is down")
+            made = FakeTransactional(FakeProducer(self, True), f"g/{partition.topic}/{partition.partition}", owner)
+            self.producers.append(made.inner)
             return made
 
         return make
@@ -146,11 +151,16 @@ class FakeConsumer:
             self.fetched[partition] = time.time()
             if at < self.kafka.starts[partition] or at > len(self.kafka.logs[partition]):
                 raise OffsetOutOfRange([partition])
-            records = self.kafka.logs[partition][at:at + most]
+            records: list[Record] = []
+            for record in self.kafka.logs[partition][at:self.high_watermark(partition)]:
+                if len(records) == most:
+                    break
+                at = record.offset + 1
+                records += [record] if record.visible else []
+            self.positions[partition] = at
             if records:
                 most -= len(records)
                 found[partition] = records
-                self.positions[partition] = records[-1].offset + 1
             if most <= 0:
                 break
         return found
@@ -184,8 +194,8 @@ class FakeConsumer:
             raise RuntimeError(f"{verb}: {partition} is not assigned")
 
     def high_watermark(self, partition: Partition) -> int:
-        """The end."""
-        return len(self.kafka.logs[partition])
+        """The end of what is settled."""
+        return next((r.offset for r in self.kafka.logs[partition] if r.is_open), len(self.kafka.logs[partition]))
 
     def fetched_at(self, partition: Partition) -> float:
         """When it was last looked into."""
@@ -202,6 +212,11 @@ class FakeConsumer:
         await asyncio.sleep(0)
         if self.kafka.down:
             raise Unavailable("the fake is down")
+        end = asyncio.get_running_loop().time() + (patience or 0)
+        while any(self.kafka.transactions.holds(p) for p in partitions):
+            if patience is not None and asyncio.get_running_loop().time() > end:
+                raise Unsettled("a transaction is not over")
+            await asyncio.sleep(0.0005)
         return {p: self.kafka.offsets.get(p) for p in partitions}
 
     async def bound(self, partition: Partition, where: str) -> int:
@@ -232,6 +247,7 @@ class FakeProducer:
         self.poisoned: set[Partition] = set()
         self.closed = False
         self.batch = kafka.batch
+        self.write = self._write
         self._queues: dict[Partition, deque[tuple[list[Outgoing], Callable[[Exception | None], None]]]] = defaultdict(deque)
         self._tasks: dict[Partition, asyncio.Task[None]] = {}
 
@@ -260,17 +276,17 @@ class FakeProducer:
             records, done = queue.popleft()
             for _ in range(1 + self.kafka.ack_turns()):
                 await asyncio.sleep(0)
-            error = self._write(target, records)
+            error = self.write(target, records)
             for _ in range(self.kafka.ack_turns()):
                 await asyncio.sleep(0)
-            if error is None:
+            if error is None and self.write == self._write:
                 self.kafka.acked.update(r[2] for r in records)
-            elif self.idempotent:
+            elif error is not None and self.idempotent:
                 self.poisoned.add(target)
             done(error)
         del self._tasks[target]
 
-    def _write(self, target: Partition, records: list[Outgoing]) -> Exception | None:
+    def _write(self, target: Partition, records: list[Outgoing], **transaction: Any) -> Exception | None:
         if target in self.poisoned:
             return Undelivered("OutOfOrderSequenceNumber")
         if self.kafka.down:
@@ -281,14 +297,14 @@ class FakeProducer:
         if fate == "fail":
             return Undelivered("RequestTimedOutError")
         for r in records:
-            self.kafka.put(*target, r[2], r[1], r[0], list(r[3]))
+            self.kafka.put(*target, r[2], r[1], r[0], list(r[3]), **transaction)
         return Undelivered("NetworkException: the acknowledgement is lost") if fate == "lost" else None
 
     async def stop(self, patience: float = 3.0) -> None:
         """Let what is queued end, then fail what is left."""
         self.closed = True
         tasks = list(self._tasks.values())
-        if tasks:
+        if tasks and patience:
             await asyncio.wait(tasks, timeout=patience)
         for queue in self._queues.values():
             while queue:

@@ -1,4 +1,4 @@
-"""The invariants of the design hold for at-least-once delivery, whatever happens."""
+"""The invariants of the design hold for both guarantees, whatever happens."""
 
 from __future__ import annotations
 
@@ -25,11 +25,20 @@ STEPS = st.one_of(
     st.tuples(st.just("join"), st.sampled_from([0.001, 1.0])),
     st.tuples(st.just("wait"), st.floats(0, 0.008)),
 )
+BOTH = pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
+POINTS = ("after_produce", "before_offsets", "before_commit", "in_commit")
+TRANSACTION_STEPS = st.one_of(
+    STEPS,
+    st.tuples(st.just("crash_at"), st.sampled_from(POINTS)),
+    st.tuples(st.just("zombie"), st.floats(0, 0.01)),
+    st.tuples(st.just("commits"), st.lists(st.sampled_from(["ok", "fail", "lost"]), min_size=1, max_size=3)),
+    st.tuples(st.just("markers"), st.integers(1, 2)),
+)
 
 
-async def play(plan: list[tuple[Any, ...]], seed: int) -> None:
+async def play(plan: list[tuple[Any, ...]], seed: int, guarantee: str) -> World:
     """Carry a plan out, heal everything, and judge."""
-    world, chance, fates = World(), random.Random(seed), []
+    world, chance, fates = World(guarantee=guarantee), random.Random(seed), []
     kafka = world.kafka
     kafka.ack_turns = lambda: chance.randrange(6)
     kafka.fate = lambda *_: fates.pop() if fates else "ok"
@@ -50,31 +59,50 @@ async def play(plan: list[tuple[Any, ...]], seed: int) -> None:
             await world.rebalance(what[0])
         elif verb == "crash":
             await world.crash()
+        elif verb == "crash_at":
+            await world.crash_at(what[0])
+        elif verb == "zombie" and len(world.processes) > 1:
+            await world.zombie(what[0])
+        elif verb == "commits":
+            kafka.transactions.fates.extend(what[0])
+        elif verb == "markers":
+            kafka.transactions.lose_markers = what[0]
         elif verb == "join" and len(world.processes) < 2:
             await world.join(what[0])
         elif verb == "wait":
             await asyncio.sleep(what[0])
         await asyncio.sleep(0)
     fates.clear()
+    kafka.transactions.fates.clear()
+    kafka.transactions.lose_markers = 0
     await world.finish()
+    return world
 
 
 @settings(max_examples=examples(15), deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=list(HealthCheck))
 @given(st.lists(STEPS, min_size=1, max_size=14), st.integers(0, 1 << 16))
 def test_the_invariants_hold_through_any_plan_of_trouble(plan: list[tuple[Any, ...]], seed: int) -> None:
-    """I1, I2, I4, I5 and I6; and nothing hangs once the trouble is over."""
-    asyncio.run(asyncio.wait_for(play(plan, seed), 10))
+    """At least once: I1, I2, I4, I5 and I6; and nothing hangs once the trouble is over."""
+    asyncio.run(asyncio.wait_for(play(plan, seed, "at_least_once"), 10))
 
 
+@settings(max_examples=examples(25), deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=list(HealthCheck))
+@given(st.lists(TRANSACTION_STEPS, min_size=1, max_size=14), st.integers(0, 1 << 16))
+def test_outputs_and_offsets_appear_together_through_any_plan_of_trouble(plan: list[tuple[Any, ...]], seed: int) -> None:
+    """Exactly once: I1 to I6, with deaths at named points, zombies, unanswered commits and lost markers."""
+    asyncio.run(asyncio.wait_for(play(plan, seed, "exactly_once"), 10))
+
+
+@BOTH
 @pytest.mark.parametrize("seed", range(8))
-async def test_a_flood_of_refused_records_between_failures_loses_nothing(seed: int) -> None:
+async def test_a_flood_of_refused_records_between_failures_loses_nothing(seed: int, guarantee: str) -> None:
     """Isolation, lost acknowledgements and poisoned producers together."""
     chance = random.Random(seed)
     plan: list[tuple[Any, ...]] = []
     for _ in range(6):
         plan += [("feed", chance.randrange(2), [chance.choice(["ok", "poison", "bad"]) for _ in range(12)]),
                  ("batches", [chance.choice(["ok", "lost", "fail"]) for _ in range(3)]), ("wait", 0.004), ("rebalance", chance.randrange(2))]
-    await play(plan, seed)
+    await play(plan, seed, guarantee)
 
 
 async def test_a_drain_while_no_broker_answers_ends_at_its_deadline() -> None:

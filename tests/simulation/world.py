@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 from fsm_core.engine.batch import SOURCE, BatchResult, Failure
-from tests.simulation.fake_kafka import FakeConsumer, FakeKafka, Record
+from tests.simulation.fake_kafka import FakeConsumer, FakeKafka
+from tests.simulation.fake_transactions import Record
 from worker.delivery.at_least_once import AtLeastOnce
 from worker.delivery.backoff import Backoff
 from worker.delivery.breaker import Breaker
 from worker.delivery.dead_letters import DeadLetters
+from worker.delivery.exactly_once import ExactlyOnce, Pace
 from worker.delivery.group_offsets import GroupOffsets
 from worker.delivery.routing import Router
 from worker.runtime.backpressure import Limits
@@ -70,7 +73,13 @@ class Process:
         def backoff() -> Backoff:
             return Backoff(0.001, 2, 0.004)
 
-        self.guarantee = AtLeastOnce(GroupOffsets(self.consumer, self.counters), world.kafka.producer(), world.kafka.producer(False), lambda: active.router, self.counters, backoff, world.look_again)
+        router = lambda: active.router  # noqa: E731 - asked anew each time
+        self.guarantee: Any = AtLeastOnce(GroupOffsets(self.consumer, self.counters), world.kafka.producer(), world.kafka.producer(False), router,
+                                          self.counters, backoff, world.look_again)
+        if world.guarantee == "exactly_once":
+            targets = [Partition(topic, n) for topic in (OUT, DEAD) for n in range(2)]
+            self.guarantee = ExactlyOnce(world.kafka.transactional(self.consumer), self.consumer, router, lambda: targets, self.counters,
+                                         Pace(0.003, 0.004, 0.003), world.look_again)
         self.limits = world.limits()
         breaker = Breaker(world.breaker)
         self.member = Member(self.consumer, self.guarantee, lambda: active, Policy(3, 0.0, drain, "earliest", world.session), self.limits,
@@ -102,6 +111,10 @@ class Process:
                 task.cancel()
             await asyncio.wait(left, timeout=0.01)
         self.world.kafka.consumers.remove(self.consumer)
+        for task in self.guarantee._committing.values() if self.world.guarantee == "exactly_once" else ():
+            task.cancel()
+        for session in self.guarantee._sessions.values() if self.world.guarantee == "exactly_once" else ():
+            session.drop()
 
     async def stop(self) -> bool:
         """Drain and leave; False when the deadline came first."""
@@ -125,6 +138,7 @@ class World:
     processes: list[Process] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     session: float = 10.0
+    guarantee: str = "at_least_once"
     limits: Callable[[], Limits] = lambda: Limits(MOST_IN_FLIGHT, 1 << 30, 0.5, 1 << 30, FETCH)
     breaker: Any = field(default_factory=lambda: SimpleNamespace(action="off"))
 
@@ -143,7 +157,13 @@ class World:
         offset = len(self.kafka.logs[Partition(IN, partition)])
         self.kafka.put(IN, partition, f"{kind}:{partition}:{offset}".encode(), f"k{offset % 3}.{partition}".encode())
 
-    def _committed(self, _consumer: FakeConsumer, partition: Partition, offset: int) -> None:
+    def _committed(self, _consumer: FakeConsumer | None, partition: Partition, offset: int) -> None:
+        if self.guarantee == "exactly_once":
+            expected = [r.value for r in self.kafka.logs[partition][:offset] if not (r.value or b"").startswith(b"drop")]
+            there = [r.value for r in self.visible(OUT) + self.visible(DEAD) if (r.value or b"").split(b":")[1] == b"%d" % partition.partition]
+            if sorted(expected) != sorted(there):  # type: ignore[type-var]
+                self.broken.append(f"I3: {partition} committed at {offset}, readers see {there}")
+            return
         for record in self.kafka.logs[partition][self.kafka.offsets.get(partition, 0):offset]:
             if not (record.value or b"").startswith(b"drop") and record.value not in self.kafka.acked:
                 self.broken.append(f"I1: {partition} committed at {offset}, {record.value!r} is not acknowledged")
@@ -162,10 +182,33 @@ class World:
             shares[self.processes[(number + shift) % len(self.processes)].consumer].append(Partition(IN, number))
         await self.kafka.rebalance(shares)
 
-    async def crash(self) -> None:
-        """The first process dies, a new one takes its place."""
-        await self.processes.pop(0).crash()
+    async def crash(self, victim: Process | None = None) -> None:
+        """A process (the first) dies, a new one takes its place."""
+        victim = victim or self.processes[0]
+        self.processes.remove(victim)
+        await victim.crash()
         await self.join()
+
+    async def crash_at(self, point: str) -> None:
+        """The first process that comes to the named point dies there; if none does, the first one."""
+        self.kafka.transactions.hang_at = point
+        end = asyncio.get_running_loop().time() + 0.01
+        while not self.kafka.transactions.hung and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 - the plan looks on from outside
+            await asyncio.sleep(0)
+        self.kafka.transactions.hang_at = ""
+        hung, self.kafka.transactions.hung = self.kafka.transactions.hung, []
+        await self.crash(next((p for p in self.processes if p.consumer in hung), None))
+
+    async def zombie(self, seconds: float) -> None:
+        """The group gives the first process's partitions to the others, and tells it only later."""
+        victim, *heirs = self.processes
+        victim.consumer.expired = True
+        for heir in heirs:
+            await heir.consumer.give_up()
+        for number, heir in enumerate(heirs):
+            heir.consumer.take_over([Partition(IN, n) for n in range(self.partitions) if n % len(heirs) == number])
+        await asyncio.sleep(seconds)
+        await self.rebalance()
 
     def done(self) -> bool:
         """Everything is committed."""
@@ -181,12 +224,12 @@ class World:
         for process in self.processes:
             assert await process.stop(), "a drain without work does not hang"
             assert process.limits.total_bytes == 0
-            assert not process.stops
+            assert not process.stops, process.stops
         self.judge()
 
     def judge(self) -> None:
         """I1, I2, I4 and I6 over what was written."""
-        assert not self.broken
+        assert not self.broken, self.broken
         assert not self.kafka.trespasses, "I2"
         outputs, dead = self._written(OUT), self._written(DEAD)
         for number in range(self.partitions):
@@ -195,6 +238,9 @@ class World:
                 kind = (record.value or b"").split(b":")[0]
                 places = (record.value in outputs, record.value in dead)
                 assert places == {b"ok": (True, False), b"bad": (False, True), b"poison": (False, True), b"drop": (False, False)}[kind], f"I6: {record.value!r}"
+        if self.guarantee == "exactly_once":
+            twice = [v for v, n in Counter(r.value for r in self.visible(OUT) + self.visible(DEAD)).items() if n > 1]
+            assert not twice, f"I3: {twice}"
         for key in {r.key for r in outputs.values()}:
             firsts = [int((v or b"").split(b":")[2]) for v, r in outputs.items() if r.key == key]
             assert firsts == sorted(firsts), f"I4: {key!r} {firsts}"
@@ -202,8 +248,10 @@ class World:
     def _written(self, topic: str) -> dict[bytes | None, Record]:
         """First occurrences in the order in which they were written."""
         found: dict[bytes | None, Record] = {}
-        for partition, log in self.kafka.logs.items():
-            if partition.topic == topic:
-                for record in log:
-                    found.setdefault(record.value, record)
+        for record in self.visible(topic):
+            found.setdefault(record.value, record)
         return found
+
+    def visible(self, topic: str) -> list[Record]:
+        """What a reader of committed records sees, in order within a partition."""
+        return [r for partition, log in list(self.kafka.logs.items()) if partition.topic == topic for r in log if r.visible]
