@@ -12,6 +12,7 @@ from fsm_core.engine.batch import Failure, Reason
 from fsm_core.engine.codec import describe
 from fsm_core.engine.functions import Functions, StateFunction
 from fsm_core.engine.graph import cyclic_states
+from fsm_core.engine.paths import with_path
 from fsm_core.engine.rules import broken_rules
 from fsm_core.engine.state import Fields, State
 
@@ -89,7 +90,7 @@ class Interpreter:
                                  f"more than {self._definition.max_transitions} entries into states on a cycle")
             walk.path.append(name)
             here = self._definition.states[name]
-            caught = self._enter(here, walk)
+            caught = self.enter(here, walk)
             if caught is not None:
                 walk.arcs.append((name, caught))
                 name = caught
@@ -99,7 +100,7 @@ class Interpreter:
             else:
                 name = self._leave(here, walk)
 
-    def _enter(self, here: StateDefinition, walk: Walk) -> str | None:
+    def enter(self, here: StateDefinition, walk: Walk) -> str | None:
         """Run what a state does on entry. Returns where `on_error` sends the record if that failed."""
         state, before = walk.state, walk.state.data
         try:
@@ -179,17 +180,6 @@ class Interpreter:
             return self._resolve(function(state))
         except Exception as error:
             raise StepFailed(reason, name, step, type(error).__name__, error_text(error)) from error
-
-
-def with_path(data: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
-    """A copy of the record with a value at a path; objects on the way are copied or created."""
-    first, rest = path[0], path[1:]
-    if rest:
-        inner = data.get(first)
-        if inner is not None and not isinstance(inner, dict):
-            raise TypeError(f"{first!r} is {describe(inner)}, not an object")
-        value = with_path(inner or {}, rest, value)
-    return {**data, first: value}
 
 
 def codes_of(definition: Definition) -> Iterator[Any]:

@@ -14,8 +14,9 @@ from typing import Any
 from fsm_core.definition import Code, Definition, Finding
 from fsm_core.engine.batch import BatchResult, Failure, Meta
 from fsm_core.engine.codec import Decoder, Malformed, decode, decode_text, settle_heap
-from fsm_core.engine.codegen import Compiled, generate
+from fsm_core.engine.codegen import Job, generate
 from fsm_core.engine.delivery import Delivery
+from fsm_core.engine.ending import End
 from fsm_core.engine.ends import Addressing, addressing
 from fsm_core.engine.functions import Functions
 from fsm_core.engine.interpreter import Interpreter, Resolve, Walk, codes_of
@@ -66,7 +67,9 @@ class Machine:
             {name: addressing(state, self._functions, self._binding.keys, self._binding.headers)
              for name, state in definition.states.items() if state.is_end}, self._binding.failure_values)
         self._interpreter = Interpreter(definition, self._functions)
-        self._compiled = self._compile()
+        ends = {name: End(how, self._key_alone(name, how)) for name, how in self._delivery.addressing.items()}
+        self._compiled, self._why_not = generate(Job(definition, self._functions, self._interpreter, ends,
+                                                     self._binding.failure_values, self._binding.text))
 
     def bind(self, keys: Mapping[str | None, str] | None = None,
              headers: Mapping[str | None, Mapping[str, str]] | None = None, failure_values: bool = False,
@@ -144,6 +147,11 @@ class Machine:
         """The generated code; None if this machine runs by the interpreter alone."""
         return self._compiled.text if self._compiled else None
 
+    @property
+    def why_not_fused(self) -> list[tuple[str, str]]:
+        """State and reason for all that the generated code calls as it is written, or why there is none."""
+        return list(self._why_not)
+
     def check(self) -> list[Finding]:
         """What the static checks have to say about the definition."""
         from fsm_core.checks.checking import warnings_of  # here, because checks reads documents and so this package
@@ -176,12 +184,6 @@ class Machine:
             return
         walk = interpreter.walk(State(record, _source(metas, position), now))
         self._delivery.settle(walk, position, tally)
-
-    def _compile(self) -> Compiled | None:
-        if self.is_async:
-            return None
-        ends = {name: (how, self._key_alone(name, how)) for name, how in self._delivery.addressing.items()}
-        return generate(self.definition, self._functions, ends, self._binding.failure_values, self._binding.text)
 
     def _key_alone(self, name: str, how: Addressing) -> Code | None:
         """The formula of an end's key, where the key is all that is computed for it."""

@@ -54,6 +54,16 @@ class Record:
         """With these fields written over it; a field that was there keeps its place."""
         return replace(self, fields={**self.fields, **fields})
 
+    def without(self, name: str) -> Record:
+        """Nothing is known of a field any more; a closed record lacks it."""
+        fields, present, maybe = ({n: a for n, a in known.items() if n != name} for known in (self.fields, self.present, self.maybe))
+        return replace(self, fields=fields, present=present, maybe=maybe)
+
+    def only(self, names: tuple[str, ...]) -> Record:
+        """A built record of which no other fields are left."""
+        present, maybe = ({n: a for n, a in known.items() if n in names} for known in (self.present, self.maybe))
+        return Record(present=present, maybe=maybe, clean=self.clean, dirty=self.dirty)
+
     def built(self) -> Record:
         """After `fields` went into `_d`."""
         if self.closed:

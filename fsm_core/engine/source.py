@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import linecache
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from fsm_core.engine.record import Record
 
-MOST_LINES = 4000
+DEEPEST = 70
+NULL: Final = ast.Constant(None)
 
 
 class TooLarge(Exception):
@@ -20,13 +22,26 @@ class TooLarge(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What is known at one point of the generated code. `lent`: `_st` stands for this record already."""
+    """What is known at one point of the generated code.
+
+    `path` and `arcs`: since the block began. `stack`: where the pushed networks that the record is in come back to.
+    `lent`: `_st` stands for this record already; None: it does if it is not None. `trail`: `_w` holds the blocks before
+    this one. `child`: inside of a fan-out. `message`, `error`: what `state.message` and `state.error` are, as atoms;
+    `meta`: `_m` is the record's meta. `lets`: the names of the state, as atoms.
+    """
 
     depth: int
     path: tuple[str, ...] = ()
     arcs: tuple[tuple[str, str], ...] = ()
     record: Record = field(default_factory=Record)
-    lent: bool = False
+    lent: bool | None = False
+    stack: tuple[str, ...] = ()
+    trail: bool = False
+    child: bool = False
+    message: ast.expr = NULL
+    error: ast.expr = NULL
+    meta: bool = False
+    lets: Mapping[str, ast.expr] = field(default_factory=dict)
 
     def deeper(self) -> Flow:
         """One level of indentation further in."""
@@ -38,13 +53,18 @@ class Source:
     """A function being written."""
 
     names: dict[str, Any]
+    most: int
     lines: list[str] = field(default_factory=list)
     _serial: int = 0
+    _written: int = 0
 
     def line(self, flow: Flow, text: str) -> None:
         """Write one line at the flow's depth."""
-        if len(self.lines) > MOST_LINES or flow.depth > 60:
-            raise TooLarge
+        self._written += 1
+        if self._written > self.most:
+            raise TooLarge(f"more than {self.most} lines of generated code")
+        if flow.depth > DEEPEST:
+            raise TooLarge("more branches inside each other than Python takes")
         self.lines.append("    " * flow.depth + text)
 
     def name(self, stem: str) -> str:

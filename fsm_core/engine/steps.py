@@ -1,4 +1,4 @@
-"""Generated code for what a state does to a record: validate, transform, set."""
+"""Generated code for what a state does to a record, in the order of the language: validate, let, require, transform, …"""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import ast
 from dataclasses import replace
 from functools import partial
 
-from fsm_core.definition import Assign, Code, Definition, Rules
+from fsm_core.definition import Assign, Code, Definition, Host, Let, Rules
+from fsm_core.definition import State as StateDefinition
 from fsm_core.engine.finite import verdict
 from fsm_core.engine.functions import Functions, StateFunction
 from fsm_core.engine.fusing import RECORD, NotFusable, fuse, template_tree
 from fsm_core.engine.inlining import text_of
 from fsm_core.engine.language import prepared_tree
+from fsm_core.engine.placing import place
+from fsm_core.engine.purity import constants_of, entry_codes
 from fsm_core.engine.reading import build, read
 from fsm_core.engine.record import Record
 from fsm_core.engine.rules import broken_rules
 from fsm_core.engine.source import Flow, Source
-from fsm_core.engine.updates import become, extends, items_of, update, write
+from fsm_core.engine.updates import become, extends, guarded, items_of, keep, remove, rename, update, write
 
 
 class Steps:
@@ -25,20 +28,50 @@ class Steps:
     def __init__(self, source: Source, functions: Functions, definition: Definition) -> None:
         self._source, self._functions, self._definition = source, functions, definition
         self._globals = frozenset(functions.names) - {"__builtins__"}
+        self._constants = constants_of(functions, definition)
+        self.called_codes: list[tuple[str, str]] = []
+        self.state = ""
 
-    def fused(self, code: Code) -> ast.expr | None:
-        """The code as an expression over `_d`, None if it has to be called."""
-        if code.kind == "callable":
-            return None
+    def fused(self, code: Code, flow: Flow) -> tuple[ast.expr | None, Flow]:
+        """The code as an expression over `_d` and what is known here, None if it has to be called."""
         try:
-            return fuse(prepared_tree(code, self._definition), self._globals, code.kind == "formula")
+            tree = self._fuse(code)
+        except NotFusable as error:
+            self.called_codes.append((self.state, str(error)))
+            return None, flow
+        return place(tree, self._source, flow)
+
+    def is_fused(self, here: StateDefinition) -> bool:
+        """Nothing that this state does is called as its author wrote it."""
+        return all(self._fusable(code) for code in entry_codes(here))
+
+    def _fusable(self, code: Code) -> bool:
+        try:
+            self._fuse(code)
         except NotFusable:
-            return None
+            return False
+        return True
+
+    def _fuse(self, code: Code) -> ast.expr:
+        if code.kind == "callable":
+            raise NotFusable(f"`{code.source}` is a function of the host")
+        return fuse(prepared_tree(code, self._definition), self._globals, code.kind == "formula", code.lets, self._constants)
 
     def text(self, tree: ast.expr, flow: Flow, sure: bool = True) -> tuple[str, Flow]:
         """The expression as it is written at this point. `sure`: it is evaluated whatever happens."""
         tree, flow = read(tree, self._source, flow, sure)
         return text_of(tree, self._source), flow
+
+    def value(self, code: Code, flow: Flow) -> tuple[str, Flow]:
+        """What a piece of logic gives, as text; the record is afterwards what it was, or what a function that was called left."""
+        tree, flow = self.fused(code, flow)
+        if tree is not None:
+            return self.text(tree, flow)
+        call, flow = self.called(self._functions.of(code), flow)
+        local = self._source.name("t")
+        self._source.line(flow, f"{local} = {call}")
+        self.returned(flow)
+        return local, replace(flow, record=replace(flow.record, dirty=flow.record.dirty | {local}))
 
     def called(self, function: StateFunction, flow: Flow) -> tuple[str, Flow]:
         """Call a function as it is. It may keep or change the record, which is ours no longer."""
@@ -48,7 +81,16 @@ class Steps:
     def lend(self, flow: Flow) -> Flow:
         """Make `_st` show the record as it is now."""
         flow = build(self._source, flow)
-        self._source.line(flow, "_st.data = _d" if flow.lent else "_st = _State(_d, _meta_of(_i), _now)")
+        write = partial(self._source.line, flow)
+        if flow.lent:
+            write("_st.data = _d")
+        else:
+            fresh = "_st = _State(_d, _meta_of(_i), _now)"
+            write(fresh if flow.lent is False else f"if _st is None: {fresh}")
+            write("_st.data = _d")
+        write(f"_st.message = {ast.unparse(flow.message)}; _st.error = {ast.unparse(flow.error)}")
+        if flow.lets:
+            write(f"_st.lets = {{{', '.join(f'{name!r}: {ast.unparse(atom)}' for name, atom in flow.lets.items())}}}")
         return replace(flow, lent=True, record=Record(own=False, clean=False, dirty=flow.record.dirty))
 
     def returned(self, flow: Flow) -> None:
@@ -59,23 +101,61 @@ class Steps:
         self._source.line(flow, f"_d = {text}")
         self._source.line(flow, "if _d.__class__ is not dict: raise _Unusual")
 
-    def validate(self, rule: Code | Rules, flow: Flow) -> Flow:
+    def enter(self, here: StateDefinition, flow: Flow) -> Flow:
+        """All that a state does to a record before it fans out."""
+        for rule in here.validates:
+            flow = self._validate(rule, flow)
+        for let in here.lets:
+            flow = self._let(let, flow)
+        for require in here.requires:
+            text, flow = self.value(require.condition, flow)
+            self._source.line(flow, f"if not ({text}): raise _Unusual")
+        for code in () if here.fan_out is True else here.transforms:
+            flow = self.transform(code, flow)
+        if here.record is not None:
+            flow = self.transform(here.record, flow)
+        for line in here.renames:
+            flow = rename(line.source, line.target, self._source, flow)
+        for assign in here.assigns:
+            flow = self._assign(assign, flow)
+        for item in here.removes:
+            flow = remove(item.path, self._source, flow)
+        return flow if here.keep is None else keep(here.keep, self._source, flow)
+
+    def _validate(self, rule: Code | Rules, flow: Flow) -> Flow:
         """Leave for the interpreter unless the verdict is good."""
         if isinstance(rule, Rules):
             flow = build(self._source, flow)
             self._source.line(flow, f"if {self._source.hold('r', partial(broken_rules, rule))}(_d): raise _Unusual")
             return flow
-        tree = self.fused(rule)
-        text, flow = self.called(self._functions.of(rule), flow) if tree is None else self.text(tree, flow)
+        text, flow = self.value(rule, flow)
         self._source.line(flow, f"_v = {text}")
-        if tree is None:
-            self.returned(flow)
         self._source.line(flow, "if _v is not True and (_v.__class__ is not list or _v): raise _Unusual")
         return flow
 
+    def _let(self, let: Let, flow: Flow) -> Flow:
+        local = self._source.name("t")
+        text, flow = self._judged(let.template, local, flow)
+        self._source.line(flow, f"{local} = {text}")
+        return replace(flow, lets={**flow.lets, let.name: ast.Name(local, ast.Load())})
+
+    def _judged(self, code: Code, local: str, flow: Flow) -> tuple[str, Flow]:
+        """The text of a value, and the local noted as one that may hold a NaN if it may."""
+        tree, flow = self.fused(code, flow)
+        if tree is None:
+            text, flow = self.value(code, flow)
+            safe = False
+        else:
+            tree, flow = read(tree, self._source, flow)
+            text, safe = text_of(tree, self._source), verdict(tree, flow.record.unsafe) == "safe"
+        return text, flow if safe else replace(flow, record=replace(flow.record, dirty=flow.record.dirty | {local}))
+
     def transform(self, code: Code, flow: Flow) -> Flow:
         """The record becomes what the code returns."""
-        tree = self.fused(code)
+        host = code.host
+        if host is not None and (host.args is not None or host.into):
+            return self._host(code, host, flow)
+        tree, flow = self.fused(code, flow)
         if tree is None:
             text, flow = self.called(self._functions.of(code), flow)
             self._record(flow, text)
@@ -85,20 +165,54 @@ class Steps:
         items = items_of(tree, flow.record)
         if items is not None:
             return update(items, self._source, flow) if extends(tree, flow.record) else become(items, self._source, flow)
+        fresh = isinstance(tree, ast.Dict)
         tree, flow = read(tree, self._source, flow)
         self._record(flow, text_of(tree, self._source))
-        return replace(flow, record=Record(own=isinstance(tree, ast.Dict), clean=verdict(tree, flow.record.unsafe) == "safe"))
+        return replace(flow, record=Record(own=fresh, clean=verdict(tree, flow.record.unsafe) == "safe", dirty=flow.record.dirty))
 
-    def assign(self, assign: Assign, flow: Flow) -> Flow:
+    def _host(self, code: Code, host: Host, flow: Flow) -> Flow:
+        """A pure function of the host with arguments of its own, or a place for its answer."""
+        if host.args is None:
+            text, flow = self.called(self._functions.of(code), flow)
+        else:
+            text, flow = self.value(host.args, flow)
+            text = f"{self._source.hold('f', code.function)}({text})"
+        local = self._source.name("t")
+        self._source.line(flow, f"{local} = {text}")
+        flow = replace(flow, record=replace(flow.record, dirty=flow.record.dirty | {local}))
+        if host.into:
+            return write(host.into, ast.Name(local, ast.Load()), self._source, flow)
+        self._record(flow, local)
+        return replace(flow, record=Record(own=False, clean=False, dirty=flow.record.dirty))
+
+    def _assign(self, assign: Assign, flow: Flow) -> Flow:
         """One line of `set`."""
+        guard = None
+        if assign.guard is not None:
+            guard, flow = self.value(assign.guard, flow)
         tree = template_tree(assign.template)
         if isinstance(tree, Code):
-            tree = self.fused(tree)
+            tree, flow = self.fused(tree, flow)
         if tree is None:
-            call, flow = self.called(self._functions.template(assign.template), flow)
-            local = self._source.name("t")
-            self._source.line(flow, f"{local} = {call}")
-            self.returned(flow)
-            flow = replace(flow, record=replace(flow.record, dirty=flow.record.dirty | {local}))
+            if guard is not None:
+                return self._guarded_call(assign, guard, flow)
+            local, flow = self._template(assign, flow)
             tree = ast.Name(local, ast.Load())
+        if guard is not None:
+            return guarded(assign.path, guard, tree, self._source, flow)
         return write(assign.path, tree, self._source, flow)
+
+    def _template(self, assign: Assign, flow: Flow) -> tuple[str, Flow]:
+        call, flow = self.called(self._functions.template(assign.template), flow)
+        local = self._source.name("t")
+        self._source.line(flow, f"{local} = {call}")
+        self.returned(flow)
+        return local, replace(flow, record=replace(flow.record, dirty=flow.record.dirty | {local}))
+
+    def _guarded_call(self, assign: Assign, guard: str, flow: Flow) -> Flow:
+        """A line with `?` whose formula has to be called."""
+        flow = self.lend(flow)
+        self._source.line(flow, f"if {guard}:")
+        local, inside = self._template(assign, flow.deeper())
+        inside = build(self._source, write(assign.path, ast.Name(local, ast.Load()), self._source, inside))
+        return replace(flow, record=Record(own=False, clean=False, dirty=inside.record.dirty))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from fsm_core.engine.finite import verdict
 from fsm_core.engine.fusing import RECORD
 from fsm_core.engine.inlining import rounded, rounding, text_of
-from fsm_core.engine.interpreter import with_path
-from fsm_core.engine.reading import read
+from fsm_core.engine.paths import renamed_path, with_path, without_path
+from fsm_core.engine.reading import build, read
 from fsm_core.engine.record import Record, is_atom
 from fsm_core.engine.source import Flow, Source
 from fsm_core.engine.uses import uses
@@ -64,6 +66,71 @@ def write(path: tuple[str, ...], tree: ast.expr, source: Source, flow: Flow) -> 
     return _over({path[0]: ast.Name(local, ast.Load())}, [tree], source, flow)
 
 
+def remove(path: tuple[str, ...], source: Source, flow: Flow) -> Flow:
+    """The record loses what stands at a path; objects on the way are copied."""
+    if flow.record.lacks(path[0]):
+        return flow
+    if len(path) > 1:
+        return _replaced(partial(without_path, path=path), path[0], source, flow)
+    if flow.record.closed:
+        return replace(flow, record=flow.record.without(path[0]))
+    flow = build(source, own(source, flow))
+    source.line(flow, f"{RECORD}.pop({path[0]!r}, None)")
+    return replace(flow, record=flow.record.without(path[0]))
+
+
+def rename(old: tuple[str, ...], new: tuple[str, ...], source: Source, flow: Flow) -> Flow:
+    """What stands at one path stands at another instead; nothing happens where there is nothing."""
+    if flow.record.lacks(old[0]):
+        return flow
+    if len(old) > 1 or len(new) > 1 or old == new:
+        return _replaced(partial(renamed_path, source=old, target=new), None, source, flow)
+    atom = flow.record.atom(old[0])
+    if flow.record.closed and atom is not None:
+        return replace(flow, record=flow.record.without(old[0]).updated({new[0]: atom}))
+    flow = build(source, own(source, flow))
+    source.line(flow, f"if {old[0]!r} in {RECORD}: {RECORD}[{new[0]!r}] = {RECORD}.pop({old[0]!r})")
+    return replace(flow, record=flow.record.without(old[0]).without(new[0]))
+
+
+def keep(names: tuple[str, ...], source: Source, flow: Flow) -> Flow:
+    """All other fields go."""
+    record = flow.record
+    if record.closed:
+        return replace(flow, record=replace(record, fields={n: a for n, a in record.fields.items() if n in names}))
+    flow = build(source, flow)
+    source.line(flow, f"{RECORD} = {{_a: _b for _a, _b in {RECORD}.items() if _a in {source.hold('k', frozenset(names))}}}")
+    return replace(flow, record=flow.record.only(names))
+
+
+def _replaced(function: Callable[[dict[str, Any]], dict[str, Any]], field: str | None, source: Source, flow: Flow) -> Flow:
+    """The record becomes what a function of it gives, which may differ in one field, or in any."""
+    flow = build(source, flow)
+    source.line(flow, f"{RECORD} = {source.hold('u', function)}({RECORD})")
+    record = flow.record
+    known = record.without(field) if field is not None else Record(clean=record.clean, dirty=record.dirty)
+    return replace(flow, record=replace(known, own=False))
+
+
+def own(source: Source, flow: Flow) -> Flow:
+    """Make sure that the dict in `_d` is ours alone."""
+    if flow.record.closed or flow.record.own:
+        return flow
+    source.line(flow, f"{RECORD} = {{**{RECORD}}}")
+    return replace(flow, record=replace(flow.record, own=True))
+
+
+def guarded(path: tuple[str, ...], guard: str, tree: ast.expr, source: Source, flow: Flow) -> Flow:
+    """The record gets a value at a path if the guard, which is text already, is true."""
+    flow = build(source, own(source, flow))
+    source.line(flow, f"if {guard}:")
+    inside = write(path, tree, source, flow.deeper())
+    inside = build(source, inside)
+    after = flow.record.without(path[0])
+    clean = inside.record.clean and flow.record.clean
+    return replace(flow, record=replace(after, own=inside.record.own, clean=clean, dirty=flow.record.dirty | inside.record.dirty))
+
+
 def _write_inside(local: str, inner: ast.expr, rest: tuple[str, ...], value: ast.expr, source: Source, flow: Flow) -> None:
     """Lines that make the local a copy of an object with the value in it."""
     text = ast.unparse(value)
@@ -79,11 +146,10 @@ def _write_inside(local: str, inner: ast.expr, rest: tuple[str, ...], value: ast
 
 def _over(fields: Mapping[str, ast.expr], trees: list[ast.expr], source: Source, flow: Flow) -> Flow:
     """The record with these fields over it; a dict that is not ours, or that a value holds on to, is left as it is."""
-    record = flow.record
-    if not record.closed and (not record.own or any(uses(tree).escapes for tree in trees)):
-        source.line(flow, f"{RECORD} = {{**{RECORD}}}")
-        record = replace(record, own=True)
-    return replace(flow, record=record.updated(fields))
+    if any(uses(tree).escapes for tree in trees):
+        flow = replace(flow, record=replace(flow.record, own=False))
+    flow = own(source, flow)
+    return replace(flow, record=flow.record.updated(fields))
 
 
 def _computed(items: Items, source: Source, flow: Flow) -> tuple[dict[str, ast.expr], Flow]:

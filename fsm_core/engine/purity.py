@@ -1,0 +1,66 @@
+"""What generated code may do with the logic of a machine: which code it must not call, and which values never change."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+
+from fsm_core.definition import Code, Definition
+from fsm_core.definition import State as StateDefinition
+from fsm_core.engine.functions import Functions
+
+
+def constants_of(functions: Functions, definition: Definition) -> dict[str, object]:
+    """`params` and the constants that are defined, but for those that code of the author's own names and so might change."""
+    named = {n.id for code in all_codes(definition) if code.kind == "inline" and code.tree is not None
+             for n in ast.walk(code.tree) if isinstance(n, ast.Name)}
+    names = {"params", *(d.name for d in definition.defines if d.parameters is None)}
+    return {name: functions.names[name] for name in names & functions.names.keys() - named}
+
+
+def entry_codes(state: StateDefinition) -> list[Code]:
+    """Every piece of logic that runs when a record enters the state."""
+    found = [rule for rule in state.validates if isinstance(rule, Code)]
+    found += [let.template for let in state.lets]
+    found += [require.condition for require in state.requires]
+    found += state.transforms
+    found += [code.host.args for code in state.transforms if code.host is not None and code.host.args is not None]
+    found += [] if state.record is None else [state.record]
+    found += [a.guard for a in state.assigns if a.guard is not None]
+    found += [a.template for a in state.assigns if isinstance(a.template, Code)]
+    return found + ([state.fan_out] if isinstance(state.fan_out, Code) else [])
+
+
+def all_codes(definition: Definition) -> list[Code]:
+    """Every piece of logic that runs at the entry of a state or on an arc."""
+    found = [code for state in definition.states.values() for code in entry_codes(state)]
+    for arc in definition.arcs:
+        found += [] if arc.condition is None else [arc.condition]
+        found += [] if arc.switch is None else [arc.switch.on]
+        found += arc.transforms
+    return found
+
+
+def why_interpreted(definition: Definition) -> list[tuple[str, str]]:
+    """The states with functions of the host that generated code must not call, and why: on them runs the interpreter."""
+    found = [(state.name, reason) for state in definition.states.values() for code in entry_codes(state)
+             if (reason := _why(code, state.retry is not None)) is not None]
+    for arc in definition.arcs:
+        for code in (*arc.transforms, *([] if arc.condition is None else [arc.condition])):
+            reason = _why(code, False)
+            found += [] if reason is None else [(arc.source, reason)]
+    return found
+
+
+def _why(code: Code, retried: bool) -> str | None:
+    name = code.host.name if code.host is not None else code.source
+    if isinstance(code.tree, ast.AsyncFunctionDef) or inspect.iscoroutinefunction(code.function):
+        return f"{name} is async"
+    if code.kind != "callable":
+        return None
+    host = code.host
+    if host is None or not host.pure:
+        return f"{name} is not `pure: true`"
+    if host.batch:
+        return f"{name} is called with a batch"
+    return f"{name} has a timeout or a retry" if host.timeout is not None or retried else None
