@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.simulation.fake_kafka import FakeConsumer, FakeKafka
-from worker.runtime.ports import OffsetOutOfRange, Outgoing, Partition, Undelivered
+from worker.runtime.ports import OffsetOutOfRange, Outgoing, Partition, Refused, Undelivered, Unsettled
 
 # a socket that the broker's start-up probe left to the collector is no concern of this suite
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -47,6 +47,10 @@ class Fake:
     async def producer(self) -> Any:
         return await self.kafka.producer()()
 
+    async def transactional(self) -> Any:
+        self.kafka.refuse = lambda _topic, record: record[0] > time.time() * 1000 + 3_600_000
+        return await self.kafka.transactional()(Partition("in", 0))
+
 
 class Real:
     """A broker as a site of the suite."""
@@ -58,7 +62,7 @@ class Real:
         from worker.kafka.consumer import KafkaConsumer
 
         made, listener = KafkaConsumer({"bootstrap_servers": self.bootstrap, "group_id": self.group, "enable_auto_commit": False,
-                                        "auto_offset_reset": "none"}), Listener()
+                                        "auto_offset_reset": "none", "isolation_level": "read_committed"}), Listener()
         await made.start([self.topic], listener)
         await asyncio.wait_for(listener.has.wait(), 20)
         return made
@@ -67,6 +71,11 @@ class Real:
         from worker.kafka.producer import start_producer
 
         return await start_producer({"bootstrap_servers": self.bootstrap, "enable_idempotence": True})
+
+    async def transactional(self) -> Any:
+        from worker.kafka.transactions import start_transactional
+
+        return await start_transactional({"bootstrap_servers": self.bootstrap, "transactional_id": f"{self.group}/in/0", "enable_idempotence": True}, self.group)
 
 
 @pytest.fixture(params=["fake", "real"])
@@ -191,3 +200,110 @@ async def test_a_stopped_producer_takes_nothing(site: Any) -> None:
     with pytest.raises(Undelivered):
         await producer.send(site.topic, 0, [Outgoing(1, None, b"v", [], 0)], answers.append)
     assert not answers
+
+
+async def put(producer: Any, topic: str, value: bytes, ahead_ms: int = 0) -> Exception | None:
+    """One record in the open transaction, and what its writer is told."""
+    told: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+    await producer.send(topic, 0, [Outgoing(int(time.time() * 1000) + ahead_ms, b"k", value, [], 0)], told.set_result)
+    return await asyncio.wait_for(told, 20)
+
+
+async def values(site: Any, count: int) -> list[bytes]:
+    """What a new reader of committed records finds; a moment longer than `count` need."""
+    consumer, at = await site.consumer(), Partition(site.topic, 0)
+    consumer.seek(at, 0)
+    consumer.resume(at)
+    found = await read(consumer, at, count)
+    for records in (await consumer.fetch([at], 100, 0.3)).values():
+        found += records
+    await consumer.stop()
+    return [r.value for r in found]
+
+
+async def test_outputs_and_offset_of_a_transaction_appear_together(site: Any) -> None:
+    """Until the commit nobody reads the one, and the other is not settled; the marker takes an offset."""
+    producer, at = await site.transactional(), Partition(site.topic, 0)
+    consumer = await site.consumer()
+    await producer.begin()
+    assert await put(producer, site.topic, b"1") is None
+    assert await consumer.committed([at], 0.2) == {at: None}
+    await producer.add_offsets({at: 7})
+    with pytest.raises(Unsettled):
+        await consumer.committed([at], 0.2)
+    consumer.seek(at, 0)
+    consumer.resume(at)
+    assert not await consumer.fetch([at], 10, 0.3)
+    await producer.commit()
+    assert await consumer.committed([at], 5) == {at: 7}
+    assert [r.value for r in await read(consumer, at, 1)] == [b"1"]
+    await producer.begin()
+    assert await put(producer, site.topic, b"2") is None
+    await producer.add_offsets({at: 8})
+    await producer.commit()
+    assert [(r.value, r.offset) for r in await read(consumer, at, 1)] == [(b"2", 2)]
+    await consumer.stop()
+    await producer.drop()
+
+
+async def test_a_new_producer_of_the_id_shuts_out_the_old_one(site: Any) -> None:
+    """And ends its transaction: nothing of it is read, its offset is not committed, it cannot commit any more."""
+    old, at = await site.transactional(), Partition(site.topic, 0)
+    await old.begin()
+    assert await put(old, site.topic, b"old") is None
+    await old.add_offsets({at: 5})
+    new = await site.transactional()
+    consumer = await site.consumer()
+    assert await consumer.committed([at], 5) == {at: None}
+    await consumer.stop()
+    with pytest.raises(Undelivered):
+        await old.commit()
+    await old.drop()
+    await new.begin()
+    assert await put(new, site.topic, b"new") is None
+    await new.add_offsets({at: 5})
+    await new.commit()
+    await new.drop()
+    assert await values(site, 1) == [b"new"]
+
+
+async def test_a_dropped_producers_transaction_ends_with_the_next_one(site: Any) -> None:
+    """Dropping says nothing to the brokers, and ends within its bound."""
+    dropped, at = await site.transactional(), Partition(site.topic, 0)
+    await dropped.begin()
+    assert await put(dropped, site.topic, b"dropped") is None
+    await dropped.add_offsets({at: 5})
+    await asyncio.wait_for(dropped.drop(), 5)
+    following = await site.transactional()
+    consumer = await site.consumer()
+    assert await consumer.committed([at], 5) == {at: None}
+    await consumer.stop()
+    await following.drop()
+    assert await values(site, 0) == []
+
+
+async def test_a_refused_batch_does_not_make_the_commit_fail(site: Any) -> None:
+    """Why every answer is awaited before the offsets are added: the record is not there, and the commit says yes."""
+    producer, at = await site.transactional(), Partition(site.topic, 0)
+    await producer.begin()
+    assert await put(producer, site.topic, b"good") is None
+    assert isinstance(await put(producer, site.topic, b"from tomorrow", 86_400_000), Refused)
+    await producer.add_offsets({at: 2})
+    await producer.commit()
+    await producer.drop()
+    assert await values(site, 1) == [b"good"]
+
+
+async def test_a_repair_leaves_nothing_behind(site: Any) -> None:
+    """It aborts a transaction over partitions and offsets, and the producer goes on."""
+    producer, at = await site.transactional(), Partition(site.topic, 0)
+    await producer.repair([at], {at: 9})
+    consumer = await site.consumer()
+    assert await consumer.committed([at], 5) == {at: None}
+    await consumer.stop()
+    await producer.begin()
+    assert await put(producer, site.topic, b"1") is None
+    await producer.add_offsets({at: 1})
+    await producer.commit()
+    await producer.drop()
+    assert await values(site, 1) == [b"1"]
