@@ -1,0 +1,118 @@
+"""The steps of a walk put together: what each state changed, which guards were asked, which way was taken, how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from fsm_core.definition import Definition
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A field that a state added, removed or changed; `path` is written with dots, `before` or `after` is None where there is none."""
+
+    kind: Literal["added", "removed", "changed"]
+    path: str
+    before: Any = None
+    after: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A condition or switch that was asked, and what it gave."""
+
+    arc: str
+    condition: str
+    value: Any
+
+
+@dataclass(slots=True)
+class Visit:
+    """A state on the way. `after` is the record as it left it; `error` what a catch sent on; `others` are notes of any other kind."""
+
+    state: str
+    description: str = ""
+    changes: tuple[Change, ...] = ()
+    after: Mapping[str, Any] | None = None
+    guards: list[Guard] = field(default_factory=list)
+    to: str | None = None
+    error: Mapping[str, Any] | None = None
+    others: list[Mapping[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The whole walk. `end` is None where it failed before one; `unfused` says why parts of the generated code are calls."""
+
+    machine: str
+    description: str
+    record: Mapping[str, Any]
+    visits: tuple[Visit, ...]
+    end: str | None
+    outcome: str | None
+    failure: Mapping[str, Any] | None
+    unfused: tuple[tuple[str, str], ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The story as `explain --json` prints it."""
+        return asdict(self)
+
+
+def story_of(definition: Definition, record: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], unfused: Sequence[tuple[str, str]] = ()) -> Story:
+    """The story of what `Machine.explain` said of a record."""
+    last = steps[-1] if steps else {}
+    failure = last.get("failure")
+    visits = list(_visits(definition, steps[:-1]))
+    if failure and failure.get("state") and (not visits or visits[-1].state != failure["state"]):
+        visits.append(Visit(failure["state"], _about(definition, failure["state"])))
+    for here, following in zip(visits, visits[1:], strict=False):
+        here.to = here.to or following.state
+    end = last.get("end")
+    outcome = definition.states[end].outcome if end in definition.states else None
+    return Story(f"{definition.name} {definition.version}".strip(), definition.description, record, tuple(visits), end, outcome, failure, tuple(unfused))
+
+
+def _visits(definition: Definition, steps: Sequence[Mapping[str, Any]]) -> Iterator[Visit]:
+    here: Visit | None = None
+    for step in steps:
+        if "state" in step and ("after" in step or "error" in step):
+            if here is not None:
+                yield here
+            here = _visit(definition, step)
+        elif "condition" in step and here is not None:
+            here.guards.append(Guard(step.get("arc", ""), step["condition"], step.get("value", step.get("taken"))))
+        elif here is not None:
+            here.others.append(step)
+    if here is not None:
+        yield here
+
+
+def _visit(definition: Definition, step: Mapping[str, Any]) -> Visit:
+    about = _about(definition, step["state"])
+    if "error" in step:
+        return Visit(step["state"], about, error=step["error"], to=step.get("to"))
+    after = step["after"]
+    before = step.get("before")
+    return Visit(step["state"], about, tuple(changes(before, after)) if isinstance(before, Mapping) and isinstance(after, Mapping) else (), after)
+
+
+def _about(definition: Definition, state: str) -> str:
+    return definition.states[state].description if state in definition.states else ""
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any], above: str = "") -> Iterator[Change]:
+    """What differs, in the order of `after`; objects are compared inside, lists as a whole. True is not 1, as in JSON."""
+    for name in before:
+        if name not in after:
+            yield Change("removed", above + name, before=before[name])
+    for name, new in after.items():
+        if name not in before:
+            yield Change("added", above + name, after=new)
+            continue
+        old = before[name]
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from changes(old, new, f"{above}{name}.")
+        elif old != new or isinstance(old, bool) is not isinstance(new, bool):
+            yield Change("changed", above + name, old, new)

@@ -1,0 +1,20 @@
+"""Values as a person reads them: JSON where it is JSON, cut where it is long."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+MOST = 300
+
+
+def value(of: Any, most: int = MOST) -> str:
+    """A value on one line."""
+    text = json.dumps(of, ensure_ascii=False, default=repr)
+    return text if len(text) <= most else text[:most - 1] + "…"
+
+
+def failure_line(failure: Any) -> str:
+    """`validate in state row, set.total, TypeError: …` of a failure as data."""
+    where = ", ".join(str(failure[key]) for key in ("state", "function", "error") if failure.get(key))
+    return f"{failure.get('reason')}{f' in {where}' if where else ''}: {failure.get('message', '')}"

@@ -1,0 +1,166 @@
+"""`fsm-worker explain`: one record through a machine, step by step."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from worker.cli import machines, options
+from worker.cli.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from fsm_core.engine.machine import Machine
+    from fsm_core.explaining import Story, Visit
+
+
+def explain(
+    machine: Annotated[Path | None, typer.Argument(metavar="[MACHINE]", help="A machine document.", exists=True, dir_okay=False, readable=True)] = None,
+    record: Annotated[str | None, typer.Option("--record", metavar="JSON|@FILE", help="The record; @- reads standard input.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="A worker file: its machine, its Kafka.",
+                                                exists=True, dir_okay=False, readable=True)] = None,
+    at: Annotated[str | None, typer.Option("--at", metavar="TOPIC:PARTITION:OFFSET", help="Read the record there; goes with -c.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page, too.")] = None,
+    source: Annotated[bool, typer.Option("--source", help="Print the generated code.")] = False,
+    trust: machines.Trust = False,
+    param: machines.Param = None,
+    function: machines.Function = None,
+    json_: machines.Json = False,
+) -> None:
+    """Show what a machine does to one record: what each state changes, each guard with its value, the way, the failure.
+
+    Example: fsm-worker explain orders.yaml --record '{"id": 1, "qty": 2}'
+    """
+    if (machine is None) == (config is None):
+        raise typer.BadParameter("give either MACHINE or -c FILE", param_hint="MACHINE")
+    if config is not None:
+        built, value, meta = _from_worker(config, at, record, trust, options.functions(function), options.params(param))
+    elif at is not None or (record is None and not source):
+        raise typer.BadParameter("give --record with MACHINE, or -c FILE with --at", param_hint="--record")
+    else:
+        built, value, meta = machines.machine_of(machines.given(machine, trust, function, param), json_), _read(record), None
+    if value is None:
+        _print_source(built, json_)
+        return
+    _tell(built, _record(value), meta, html, source, json_)
+
+
+def _tell(machine: Machine, record: dict[str, Any], meta: Any, html: Path | None, source: bool, as_json: bool) -> None:
+    from fsm_core.errors import AsyncMachineError
+    from fsm_core.explaining import page, story_of
+
+    try:
+        steps = machine.explain(record, meta)
+    except AsyncMachineError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(Exit.ERRORS) from None
+    story = story_of(machine.definition, record, steps, machine.why_not_fused)
+    if html is not None:
+        machines.write(page(story, machine.source), html)
+    if as_json:
+        print(json.dumps({**story.as_dict(), **({"source": machine.source} if source else {})}, default=repr))
+        return
+    _print(story)
+    if source:
+        _print_source(machine, as_json)
+
+
+def _read(record: str | None) -> bytes | None:
+    if record is None:
+        return None
+    try:
+        if record == "@-":
+            return sys.stdin.buffer.read()
+        return Path(record[1:]).read_bytes() if record.startswith("@") else record.encode()
+    except OSError as error:
+        raise typer.BadParameter(f"{record[1:]} cannot be read: {error.strerror}", param_hint="--record") from None
+
+
+def _record(value: bytes) -> dict[str, Any]:
+    from fsm_core.engine.codec import Malformed, decode
+
+    try:
+        return decode(value)
+    except Malformed as error:
+        print(f"the record is malformed, as the worker would say of it: {error}", file=sys.stderr)
+        raise typer.Exit(Exit.ERRORS) from None
+
+
+def _from_worker(path: Path, at: str | None, record: str | None, trust: bool, functions: dict[str, Any],
+                 params: dict[str, Any]) -> tuple[Machine, bytes | None, Any]:
+    from worker.config import ConfigError, load_config
+
+    try:
+        loaded = load_config(path)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(Exit.CONFIG) from None
+    settings = loaded.config
+    built = machines.machine_of(machines.Given(settings.machine, trust or settings.trust, {**settings.functions, **functions}, {**settings.params, **params}))
+    if at is None:
+        return built, _read(record), None
+    from worker.cli.records import record_at
+
+    value, meta = record_at(settings, at)
+    if settings.input.format == "text":
+        value = json.dumps({"line": value.decode("utf-8", "replace")}).encode()
+    return built, value, meta
+
+
+def _print_source(machine: Machine, as_json: bool) -> None:
+    """The generated code; on a terminal in colours."""
+    text = machine.source or "# nothing is generated: this machine runs by the interpreter\n"
+    if as_json:
+        print(json.dumps({"source": machine.source, "unfused": machine.why_not_fused}))
+    elif sys.stdout.isatty():
+        from rich.console import Console
+        from rich.syntax import Syntax
+
+        Console().print(Syntax(text, "python", line_numbers=True))
+    else:
+        print(text)
+
+
+def _print(story: Story) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from fsm_core.explaining.words import failure_line
+
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(Text(story.machine, "bold"), Text(story.description, "dim"))
+    for visit in story.visits:
+        _print_visit(console, visit)
+    if story.failure is not None:
+        console.print(Text(f"failed: {failure_line(story.failure)}", "bold red"))
+    else:
+        console.print(Text(f"ends in {story.end} ({story.outcome})", "bold green" if story.outcome == "output" else "bold"))
+    for state, why in story.unfused:
+        console.print(Text(f"not fused: {state}: {why}", "dim"))
+
+
+def _print_visit(console: Any, visit: Visit) -> None:
+    from rich.text import Text
+
+    from fsm_core.explaining.words import failure_line, value
+
+    console.print(Text("● " + visit.state, "bold cyan"), Text(visit.description, "dim"))
+    for change in visit.changes:
+        match change.kind:
+            case "added":
+                console.print(Text(f"    + {change.path} = {value(change.after)}", "green"))
+            case "removed":
+                console.print(Text(f"    - {change.path} (was {value(change.before)})", "red"))
+            case _:
+                console.print(Text(f"    ~ {change.path} = {value(change.after)} (was {value(change.before)})", "yellow"))
+    for other in visit.others:
+        console.print(Text("    " + ", ".join(f"{name}: {value(of)}" for name, of in other.items()), "dim"))
+    if visit.error is not None:
+        console.print(Text(f"    ! {failure_line(visit.error)}", "red"))
+    for guard in visit.guards:
+        console.print(Text(f"    ? {guard.condition}  is {value(guard.value)}"), Text(f"({guard.arc})", "dim"))
+    if visit.to is not None:
+        console.print(Text(f"    → {visit.to}"))
