@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 from fsm_core.definition import Definition
@@ -67,10 +68,10 @@ def story_of(definition: Definition, record: Mapping[str, Any], steps: Sequence[
     visits = list(_visits(definition, steps[:-1]))
     if failure and failure.get("state") and (not visits or visits[-1].state != failure["state"]):
         visits.append(Visit(failure["state"], _about(definition, failure["state"])))
-    for here, following in zip(visits, visits[1:], strict=False):
+    for here, following in pairwise(visits):
         here.to = here.to or following.state
-    end = last.get("end")
-    outcome = definition.states[end].outcome if end in definition.states else None
+    end: str | None = last.get("end")
+    outcome = definition.states[end].outcome if end is not None and end in definition.states else None
     return Story(f"{definition.name} {definition.version}".strip(), definition.description, record, tuple(visits), end, outcome, failure, tuple(unfused))
 
 

@@ -41,6 +41,7 @@ def explain(
     elif at is not None or (record is None and not source):
         raise typer.BadParameter("give --record with MACHINE, or -c FILE with --at", param_hint="--record")
     else:
+        assert machine is not None  # one of the two is given
         built, value, meta = machines.machine_of(machines.given(machine, trust, function, param), json_), _read(record), None
     if value is None:
         _print_source(built, json_)

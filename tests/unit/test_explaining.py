@@ -1,0 +1,134 @@
+"""One record step by step: what is told of it, in the terminal, as JSON and as a page."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fsm_core import load
+from fsm_core.explaining import changes, page, story_of
+
+MACHINE = """
+name: Orders
+description: Orders come in
+states:
+- {name: row, is_start: true, description: looks first}
+- name: priced
+  description: counts the money
+  functions: {validate: {required: [qty]}}
+  set: {total: =data.qty * 2, note: ok}
+  on_error: rejected
+- {name: output, is_end: true}
+- {name: rejected, is_end: true, outcome: error}
+- {name: big, is_end: true, route: big}
+arcs:
+- {from: row, to: priced}
+- {from: priced, to: big, condition: data.total > 10}
+- {from: priced, to: output, else: true}
+"""
+
+
+def told(record: dict[str, Any]) -> Any:
+    """The story of a record."""
+    machine = load({**_document(), "name": "Orders"}, trusted=False)
+    return story_of(machine.definition, record, machine.explain(record), machine.why_not_fused)
+
+
+def _document() -> dict[str, Any]:
+    from ruamel.yaml import YAML
+
+    made: dict[str, Any] = YAML(typ="safe", pure=True).load(MACHINE)
+    return made
+
+
+def explain(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The verb as a shell sees it."""
+    (tmp_path / "machine.yaml").write_text(MACHINE)
+    return subprocess.run([sys.executable, "-m", "worker", "explain", str(tmp_path / "machine.yaml"), *arguments],
+                          capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_changes_are_found_inside_objects() -> None:
+    """Added, removed and changed, by dotted path; true is not 1."""
+    found = changes({"a": 1, "b": {"c": 1, "d": 2}, "e": 1}, {"a": True, "b": {"c": 1, "d": 3, "f": None}})
+    assert [(c.kind, c.path, c.before, c.after) for c in found] == [
+        ("removed", "e", 1, None), ("changed", "a", 1, True), ("changed", "b.d", 2, 3), ("added", "b.f", None, None)]
+
+
+def test_a_walk_is_told_state_by_state() -> None:
+    """What each state changed, the guard with its value, the way to the next one."""
+    story = told({"qty": 3})
+    assert [(v.state, v.to) for v in story.visits] == [("row", "priced"), ("priced", "output"), ("output", None)]
+    assert [(c.kind, c.path, c.after) for c in story.visits[1].changes] == [("added", "total", 6), ("added", "note", "ok")]
+    assert [(g.arc, g.condition, g.value) for g in story.visits[1].guards] == [("priced->big", "data.total > 10", False)]
+    assert (story.end, story.outcome, story.failure) == ("output", "output", None)
+    assert [v.description for v in story.visits] == ["looks first", "counts the money", ""]
+
+
+def test_what_is_caught_is_told() -> None:
+    """The error that `on_error` sent on, and where to."""
+    story = told({})
+    assert story.visits[1].error is not None
+    assert (story.visits[1].error["reason"], story.visits[1].to) == ("validate", "rejected")
+    assert story.failure is not None
+    assert story.failure["reason"] == "rejected"
+
+
+def test_a_failing_state_is_the_last_of_the_story() -> None:
+    """Also one that has no note of its own, as it did not get through."""
+    document = _document()
+    del document["states"][1]["on_error"]
+    machine = load(document, trusted=False)
+    story = story_of(machine.definition, {}, machine.explain({}))
+    assert [v.state for v in story.visits] == ["row", "priced"]
+    assert story.end is None
+    assert story.failure is not None
+    assert story.failure["state"] == "priced"
+
+
+def test_the_page_is_text_only() -> None:
+    """A hostile record is shown, not run; nothing is asked from anywhere."""
+    text = page(told({"qty": "<script>alert(1)</script>"}), "def generated(): ...")
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+    assert "default-src 'none'" in text
+    assert re.findall(r'(?:href|src)="', text) == []
+
+
+def test_verb_tells_in_text(tmp_path: Path) -> None:
+    """States, changes, guard and end; without colours where nobody looks."""
+    done = explain(tmp_path, "--record", '{"qty": 6}')
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split() for line in done.stdout.splitlines() if "total" in line] == [
+        ["+", "total", "=", "12"], ["?", "data.total", ">", "10", "is", "true", "(priced->big)"]]
+    assert "ends in big (output)" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_verb_reads_a_file_and_answers_in_json(tmp_path: Path) -> None:
+    """`@file`; `--html` beside it; `--source` goes into the object."""
+    (tmp_path / "record.json").write_text('{"qty": 1}')
+    done = explain(tmp_path, "--record", f"@{tmp_path / 'record.json'}", "--json", "--source", "--html", str(tmp_path / "told.html"))
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["end"], [v["state"] for v in answer["visits"]]) == (0, "output", ["row", "priced", "output"])
+    assert "def " in answer["source"]
+    assert "counts the money" in (tmp_path / "told.html").read_text()
+
+
+def test_verb_prints_the_generated_code(tmp_path: Path) -> None:
+    """Without a record, too."""
+    done = explain(tmp_path, "--source")
+    assert done.returncode == 0
+    compile(done.stdout, "generated", "exec")
+
+
+@pytest.mark.parametrize(("arguments", "code"), [((), 2), (("--record", "{"), 1), (("--record", "[]"), 1), (("--record", "@none"), 2), (("--at", "t:0:1"), 2)])
+def test_verb_refuses(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
+    """Usage 2; a record that is none 1."""
+    assert explain(tmp_path, *arguments).returncode == code
