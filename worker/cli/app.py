@@ -37,6 +37,7 @@ VERBS = {
     "demo": Verb("worker.cli.demo", "demo"),
     "broker": Verb("worker.cli.broker", "broker"),
     "dlq": Verb("worker.cli.dlq", "app"),
+    "audit": Verb("worker.cli.audit", "audit"),
     "health": Verb("worker.cli.health", "health"),
     "version": Verb("worker.cli.version", "version"),
 }

@@ -50,6 +50,22 @@ class Part:
         return int(self.records[-1].offset) + 1
 
 
+class Family:
+    """Tells the children of one input apart: those that leave, numbered in their order."""
+
+    def __init__(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        self._counts = Counter(row[0] for row in rows)
+        self._next: Counter[int] = Counter()
+
+    def header(self, position: int) -> list[tuple[str, bytes | None]]:
+        """`fsm.source.child`, if the input has several."""
+        count, index = self._counts[position], self._next[position]
+        if count == 1:
+            return []
+        self._next[position] += 1
+        return [("fsm.source.child", b"%d/%d" % (index, count))]
+
+
 class Router:
     """Immutable for a machine's life; a reload makes a new one."""
 
@@ -100,6 +116,7 @@ class Router:
         now = int(time.time() * 1000)
         loose = part.partition  # without a key: by source partition, as dead letters, so that its order is kept
         sent = 0
+        family = Family(rows) if self.provenance else None
         route_before: object = self
         for place, route, value, key, headers, timestamp in rows:
             record = records[place]
@@ -113,6 +130,8 @@ class Router:
                 compacted, source_time, copies = facts.compacted, self.source_time, self.copies[route]
             source = record.headers
             out = self._headers(part, record, headers, copies) if (headers or source or self.provenance) else _NO_HEADERS
+            if family:
+                out += family.header(place)
             when = timestamp if timestamp is not None else record.timestamp if source_time else now
             if not low <= when <= high or when < 0:
                 when = now
