@@ -1,0 +1,57 @@
+"""`init`: what it writes works at once, and what was there stays."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fsm_core import load
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The command as a shell sees it."""
+    return subprocess.run([sys.executable, "-m", "worker", *arguments], capture_output=True, text=True, timeout=60, check=False, cwd=cwd)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A fresh project."""
+    assert run("init", "new/orders", cwd=tmp_path).returncode == 0
+    return tmp_path / "new" / "orders"
+
+
+def test_check_finds_nothing(project: Path) -> None:
+    """Neither in the machine nor in the worker file, warnings included."""
+    assert load(project / "machine.yaml").check() == []
+    done = run("check", "-c", "worker.yaml", "--strict", cwd=project)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
+
+
+def test_its_tests_pass_and_take_every_arc(project: Path) -> None:
+    """All of them."""
+    answer = json.loads(run("test", "machine.yaml", "--json", cwd=project).stdout)
+    assert answer["ok"]
+    assert len(answer["machines"][0]["tests"]) == 7
+    assert answer["machines"][0]["untaken"] == []
+
+
+def test_its_records_stream(project: Path) -> None:
+    """Two outputs, one rejected, one dropped."""
+    answer = json.loads(run("stream", "machine.yaml", "orders.jsonl", "out.jsonl", "--json", cwd=project).stdout)
+    assert [answer[k] for k in ("total_records", "successful", "rejected", "dropped")] == [4, 2, 1, 1]
+
+
+def test_nothing_is_overwritten(project: Path) -> None:
+    """One file in the way, and none is written."""
+    for file in project.iterdir():
+        if file.name != "README.md":
+            file.unlink()
+    (project / "README.md").write_text("mine")
+    done = run("init", ".", cwd=project)
+    assert done.returncode == 1
+    assert "README.md" in done.stderr
+    assert {f.name: f.read_text() for f in project.iterdir()} == {"README.md": "mine"}
