@@ -146,13 +146,13 @@ REFUSALS = {
 
 
 @pytest.mark.timeout(90)
-@pytest.mark.parametrize("kind", REFUSALS)
-def test_a_flood_of_refused_records(kafka: Broker, make_topic: Callable[..., str], tmp_path: Path, record_property: Report, kind: str) -> None:
+@pytest.mark.parametrize(("kind", "guarantee"), [*((kind, "at_least_once") for kind in REFUSALS), ("large", "exactly_once")])
+def test_a_flood_of_refused_records(kafka: Broker, make_topic: Callable[..., str], tmp_path: Path, record_property: Report, kind: str, guarantee: str) -> None:
     """The output topic's settings change under a running worker, so the broker refuses records that the worker's checks pass: each culprit
     becomes one dead letter, everything else goes out in order, the other nine partitions are through first, offsets reach the end."""
     setting, value, reason = REFUSALS[kind]
     topics = Topics(make_topic(10, name="in"), make_topic(10, name="out"), make_topic(2, ROOMY, name="dlq"))
-    worker = Worker(configuration(tmp_path, kafka.bootstrap, topics, chunk={"max_records": 100}))
+    worker = Worker(configuration(tmp_path, kafka.bootstrap, topics, chunk={"max_records": 100}, delivery={"guarantee": guarantee}))
     with workers(worker):
         worker.ready()
         alter(kafka.bootstrap, topics.output, setting, value)

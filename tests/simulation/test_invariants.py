@@ -93,6 +93,18 @@ def test_outputs_and_offsets_appear_together_through_any_plan_of_trouble(plan: l
     asyncio.run(asyncio.wait_for(play(plan, seed, "exactly_once"), 10))
 
 
+@pytest.mark.parametrize("seed", range(16))
+async def test_trouble_after_trouble_under_load(seed: int) -> None:
+    """Exactly once: I1 to I6 where every disturbance meets transactions that hold something."""
+    chance = random.Random(seed)
+    plan: list[tuple[Any, ...]] = [("join", 1.0)]
+    for _ in range(10):
+        plan += [("feed", n, [chance.choice(["ok", "ok", "ok", "bad", "drop", "poison"]) for _ in range(8)]) for n in (0, 1)]
+        plan += [chance.choice([("crash_at", chance.choice(POINTS)), ("zombie", chance.uniform(0, 0.02)), ("commits", [chance.choice(["lost", "fail"])]),
+                                ("batches", ["lost", "fail"]), ("markers", 1), ("rebalance", 1), ("down", 0.004)]), ("wait", chance.uniform(0, 0.01))]
+    await asyncio.wait_for(play(plan, seed, "exactly_once"), 15)
+
+
 @BOTH
 @pytest.mark.parametrize("seed", range(8))
 async def test_a_flood_of_refused_records_between_failures_loses_nothing(seed: int, guarantee: str) -> None:

@@ -159,7 +159,7 @@ class World:
 
     def _committed(self, _consumer: FakeConsumer | None, partition: Partition, offset: int) -> None:
         if self.guarantee == "exactly_once":
-            expected = [r.value for r in self.kafka.logs[partition][:offset] if not (r.value or b"").startswith(b"drop")]
+            expected = [r.value for r in self.kafka.logs[partition][:offset] if r.visible and not (r.value or b"").startswith(b"drop")]
             there = [r.value for r in self.visible(OUT) + self.visible(DEAD) if (r.value or b"").split(b":")[1] == b"%d" % partition.partition]
             if sorted(expected) != sorted(there):  # type: ignore[type-var]
                 self.broken.append(f"I3: {partition} committed at {offset}, readers see {there}")
@@ -234,7 +234,7 @@ class World:
         outputs, dead = self._written(OUT), self._written(DEAD)
         for number in range(self.partitions):
             partition = Partition(IN, number)
-            for record in self.kafka.logs[partition][:self.kafka.offsets.get(partition, 0)]:
+            for record in filter(lambda r: r.visible, self.kafka.logs[partition][:self.kafka.offsets.get(partition, 0)]):
                 kind = (record.value or b"").split(b":")[0]
                 places = (record.value in outputs, record.value in dead)
                 assert places == {b"ok": (True, False), b"bad": (False, True), b"poison": (False, True), b"drop": (False, False)}[kind], f"I6: {record.value!r}"
