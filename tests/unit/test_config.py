@@ -11,6 +11,7 @@ import pytest
 
 from fsm_core.definition import Definition, Finding, Mark, State
 from worker.config import ConfigError, LoadedConfig, json_schema, load_config, resolve
+from worker.config.errors import CONFLICT, REFUSED_OPTION
 from worker.config.refused import CONSUMER, CONSUMER_ALLOWED, PRODUCER, PRODUCER_ALLOWED
 
 MINIMAL = """\
@@ -99,6 +100,16 @@ def test_later_work_is_refused(tmp_path: Path, setting: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, MINIMAL, setting)
     assert [f.code for f in caught.value.findings] == [190]
+
+
+@pytest.mark.parametrize(("setting", "code"), [("kafka.producer.linger_ms=5", REFUSED_OPTION), ("input.isolation=read_uncommitted", CONFLICT)])
+def test_what_breaks_exactly_once_is_refused_with_it_only(tmp_path: Path, setting: str, code: int) -> None:
+    """And exactly once by itself is accepted."""
+    load(tmp_path, MINIMAL, "delivery.guarantee=exactly_once")
+    load(tmp_path, MINIMAL, setting)
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, MINIMAL, setting, "delivery.guarantee=exactly_once")
+    assert [f.code for f in caught.value.findings] == [code]
 
 
 @pytest.mark.parametrize("setting", [
