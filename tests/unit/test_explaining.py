@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from fsm_core import load
-from fsm_core.explaining import changes, page, story_of
+from fsm_core.explaining import changes, story_of
+from fsm_core.explaining.page import page
 
 MACHINE = """
 name: Orders

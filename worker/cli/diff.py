@@ -16,7 +16,7 @@ from worker.cli import machines, options
 from worker.cli.exit_codes import Exit
 
 if TYPE_CHECKING:
-    from fsm_core.explaining import Comparison, Example
+    from fsm_core.explaining.comparing import Comparison, Example
 
 CHUNK = 1000
 CHUNK_BYTES = 4 << 20
@@ -42,7 +42,7 @@ def diff(
     Example: fsm-worker diff machine.yaml machine.new.yaml --from orders.jsonl.gz
     """
     from fsm_core.errors import FsmError
-    from fsm_core.explaining import Comparison
+    from fsm_core.explaining.comparing import Comparison
 
     settings = _settings(config, bootstrap)
     given = [_given(path, settings if config else None, trust, options.functions(function), options.params(param)) for path in (old, new)]

@@ -51,7 +51,7 @@ def explain(
 
 def _tell(machine: Machine, record: dict[str, Any], meta: Any, html: Path | None, source: bool, as_json: bool) -> None:
     from fsm_core.errors import AsyncMachineError
-    from fsm_core.explaining import page, story_of
+    from fsm_core.explaining import story_of
 
     try:
         steps = machine.explain(record, meta)
@@ -60,6 +60,8 @@ def _tell(machine: Machine, record: dict[str, Any], meta: Any, html: Path | None
         raise typer.Exit(Exit.ERRORS) from None
     story = story_of(machine.definition, record, steps, machine.why_not_fused)
     if html is not None:
+        from fsm_core.explaining.page import page
+
         machines.write(page(story, machine.source), html)
     if as_json:
         print(json.dumps({**story.as_dict(), **({"source": machine.source} if source else {})}, default=repr))
