@@ -9,11 +9,15 @@ from fsm_core.definition import Definition, Finding
 from fsm_core.engine.machine import Machine
 
 
-def case_findings(definition: Definition, cases: list[Case]) -> Iterator[Finding]:
-    """Findings 500: an error for a test that fails, info for an arc that no test takes."""
+def run_findings(definition: Definition, cases: list[Case]) -> Iterator[Finding]:
+    """Findings 420: what is called as it is written; 500: an error for a test that fails, info for an arc that no test takes."""
+    machine = Machine(definition)
+    for name, why in dict.fromkeys(machine.why_not_fused):
+        state = definition.states.get(name)
+        yield Finding(420, "info", f"'{name}' is not fused: {why}", definition.mark if state is None else state.mark)
     if not cases:
         return
-    results = run_tests(Machine(definition), cases)
+    results = run_tests(machine, cases)
     for result in results:
         if not result.passed:
             yield Finding(500, "error", f"the test '{result.name}' failed: " + "; ".join(result.lines()), result.mark)

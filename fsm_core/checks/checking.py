@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from fsm_core.casebook import parse_cases
-from fsm_core.checks.cases import case_findings
+from fsm_core.checks.cases import run_findings
+from fsm_core.checks.flow import Flow
 from fsm_core.checks.graph import graph_findings
 from fsm_core.checks.guards import guard_findings
+from fsm_core.checks.hosts import logic_findings
 from fsm_core.definition import Definition, Finding
 from fsm_core.document import examine, load_document
 from fsm_core.document.reading import Source
@@ -37,7 +39,7 @@ def check(
     findings += more
     if definition is not None:
         findings += warnings_of(definition)
-        findings += [] if more else case_findings(definition, cases)
+        findings += run_findings(definition, [] if more else cases)
     elif cases and not any(f.severity == "error" for f in findings):
         findings.append(Finding(500, "info", "the tests were not run: they need the functions", cases[0].mark))
     return sorted(findings, key=lambda f: (f.mark.line or 0, f.mark.column or 0))
@@ -45,4 +47,12 @@ def check(
 
 def warnings_of(definition: Definition) -> list[Finding]:
     """What is odd about a machine that has no errors."""
-    return [*graph_findings(definition), *guard_findings(definition)]
+    flow = Flow(definition)
+    flow.run()
+    found = [*graph_findings(definition), *guard_findings(definition, flow.left_over), *logic_findings(definition), *flow.findings()]
+    dead = {f.mark for f in found if f.code in (212, 213)}
+    once: dict[tuple[int, object], Finding] = {}
+    for finding in found:
+        if not (finding.code == 211 and finding.mark in dead):
+            once.setdefault((finding.code, finding.mark if finding.code in (210, 211) else finding), finding)
+    return list(once.values())

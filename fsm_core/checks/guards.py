@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from fsm_core.definition import Arc, Code, Definition, Finding
 from fsm_core.expressions import rewrite_formula
 
 
-def guard_findings(definition: Definition) -> Iterator[Finding]:
-    """Findings 210 to 214, state by state."""
+def guard_findings(definition: Definition, left_over: Collection[str] | None = None) -> Iterator[Finding]:
+    """Findings 210 to 214, state by state. `left_over`: the states whose arcs are known to leave records over."""
+    by_source: dict[str, list[Arc]] = {}
+    for arc in definition.arcs:
+        by_source.setdefault(arc.source, []).append(arc)
     for state in definition.states.values():
-        arcs = definition.arcs_from(state.name)
+        arcs = sorted(by_source.get(state.name, ()), key=lambda a: (a.is_else, -a.priority))
         if not state.is_end and arcs:
-            yield from _of_state(state.name, arcs)
+            yield from _of_state(state.name, arcs, left_over is None or state.name in left_over)
 
 
-def _of_state(name: str, arcs: Sequence[Arc]) -> Iterator[Finding]:
+def _of_state(name: str, arcs: Sequence[Arc], leaves: bool) -> Iterator[Finding]:
     seen: dict[str, Arc] = {}
     covered = False
     for arc in arcs:
         if covered:
             yield Finding(211, "warning", f"the arc {arc.name} is never tried: one before it is always taken", arc.mark)
+            continue
+        if arc.switch is not None:
+            covered = arc.switch.default is not None
             continue
         guard = _plain(arc.condition)
         covered = arc.condition is None or _constant(guard) is True
@@ -37,7 +43,7 @@ def _of_state(name: str, arcs: Sequence[Arc]) -> Iterator[Finding]:
             covered = True
             yield Finding(214, "info", f"the condition of {arc.name} negates an earlier one: it is compiled as else", arc.mark)
         seen[text] = arc
-    if not covered:
+    if not covered and leaves:
         yield Finding(210, "warning", f"every arc out of '{name}' has a condition and none is `else`", arcs[-1].mark,
                       "a record that meets none fails with no_arc")
 

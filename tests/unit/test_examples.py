@@ -53,7 +53,7 @@ def test_every_example_has_its_command() -> None:
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda p: f"{p.parent.name}/{p.name}")
 def test_check_finds_nothing(machine: Path) -> None:
     """As a file, not trusted."""
-    assert load(machine).check() == []
+    assert [f for f in load(machine).check() if f.severity != "info"] == []
 
 
 def test_file_to_file(tmp_path: Path) -> None:

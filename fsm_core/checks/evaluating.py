@@ -1,0 +1,400 @@
+"""An expression over facts instead of values: what it gives, and what is odd in it."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fsm_core.checks.facts import ALL, ANY, NUMERIC, Fact, constant, join, join_all, of
+from fsm_core.checks.facts import Field as FactField
+from fsm_core.checks.narrowing import assume
+from fsm_core.checks.notes import Notes
+from fsm_core.checks.signatures import ADDABLE, BOOLEAN, HAS_DEFAULT, NUMBER, OBJECT_METHODS, RESULTS, TAKES, TEXT, TEXT_METHODS
+
+Env = Mapping[str, Fact]
+_ARITHMETIC = (ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
+
+
+class Evaluator:
+    """Facts of expressions; what it finds goes to the notes."""
+
+    def __init__(self, notes: Notes) -> None:
+        self.notes = notes
+
+    def of(self, node: ast.expr, env: Env) -> Fact:
+        """What the expression gives."""
+        method = getattr(self, f"_{type(node).__name__.lower()}", None)
+        made: Fact = self._parts(node, env) if method is None else method(node, env)
+        return made
+
+    def _parts(self, node: ast.AST, env: Env) -> Fact:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                self.of(child, env)
+        return ANY
+
+    def _constant(self, node: ast.Constant, env: Env) -> Fact:
+        return constant(node.value)
+
+    def _name(self, node: ast.Name, env: Env) -> Fact:
+        return env.get(node.id, ANY)
+
+    def _attribute(self, node: ast.Attribute, env: Env) -> Fact:
+        if isinstance(node.value, ast.Name) and node.value.id == "state":
+            return NUMBER if node.attr == "now" else ANY
+        return self._parts(node, env)
+
+    def _joinedstr(self, node: ast.JoinedStr, env: Env) -> Fact:
+        self._parts(node, env)
+        return TEXT
+
+    def _formattedvalue(self, node: ast.FormattedValue, env: Env) -> Fact:
+        self.of(node.value, env)
+        return TEXT
+
+    def _lambda(self, node: ast.Lambda, env: Env) -> Fact:
+        return self.of(node.body, {**env, **{a.arg: ANY for a in node.args.args}})
+
+    def _subscript(self, node: ast.Subscript, env: Env) -> Fact:
+        base = self.of(node.value, env)
+        if isinstance(node.slice, ast.Slice):
+            self.needs(base, frozenset(["string", "array"]), node.value, "a slice of")
+            return Fact(base.types & {"string", "array"} or ALL, items=base.items)
+        key = self.of(node.slice, env)
+        if not isinstance(node.slice, ast.Constant):
+            return self._looked_up(base, key, node)
+        if not isinstance(node.slice.value, str):
+            self.needs(base, frozenset(["string", "array"]), node.value, "an item of")
+            return base.items or ANY
+        self.needs(base, frozenset(["object"]), node.value, f"the field '{node.slice.value}' of")
+        found = base.at(node.slice.value) if "object" in base.types else FactField(ANY, "unknown")
+        self.notes.read(node, found.presence)
+        return ANY if found.presence == "never" else found.fact
+
+    def _looked_up(self, base: Fact, key: Fact, node: ast.Subscript) -> Fact:
+        if base.types != {"object"} or not base.closed or not base.fields:
+            return base.items or ANY
+        if key.values is None or any(k not in base.fields for _, k in key.values):
+            self.notes.say(313, f"'{ast.unparse(node.slice)}' may be no key of the table '{ast.unparse(node.value)}'",
+                           rests_on_input=key.types == ALL or key.values is None)
+        return join_all([f.fact for f in base.fields.values()])
+
+    def _binop(self, node: ast.BinOp, env: Env) -> Fact:
+        a, b = self.of(node.left, env), self.of(node.right, env)
+        if isinstance(node.op, ast.Add):
+            self._added(a, b, node)
+        elif isinstance(node.op, _ARITHMETIC):
+            takes = NUMERIC | ({"string", "array"} if isinstance(node.op, ast.Mult) else {"string"} if isinstance(node.op, ast.Mod) else set())
+            self.needs(a, takes, node.left, "arithmetic with")
+            self.needs(b, takes, node.right, "arithmetic with")
+        else:
+            return ANY
+        return self._number(a, b, node)
+
+    def _added(self, a: Fact, b: Fact, node: ast.BinOp) -> None:
+        self.needs(a, ADDABLE, node.left, "`+` with")
+        self.needs(b, ADDABLE, node.right, "`+` with")
+        kinds = [{"n" if t in NUMERIC else t for t in f.types & ADDABLE} for f in (a, b)]
+        if kinds[0] and kinds[1] and not kinds[0] & kinds[1]:
+            self.notes.say(320, f"`{ast.unparse(node)}` adds {shown(a)} and {shown(b)}")
+
+    def _number(self, a: Fact, b: Fact, node: ast.BinOp) -> Fact:
+        if not (a.types <= NUMERIC and b.types <= NUMERIC):
+            alike = a.types & b.types
+            return Fact(alike) if isinstance(node.op, ast.Add) and len(alike) == 1 else of("integer", "number", "string", "array")
+        whole = a.types | b.types <= {"integer", "boolean"} and not isinstance(node.op, ast.Div)
+        low, high = _range(a, b, node.op)
+        if whole and high is not None and low is not None and max(high, -low) >= 2**64:
+            self.notes.say(321, f"`{ast.unparse(node)}` may exceed 64 bits")
+        return Fact(frozenset(["integer"]) if whole else frozenset(["number"]) if isinstance(node.op, ast.Div) else NUMBER.types, low=low, high=high)
+
+    def _unaryop(self, node: ast.UnaryOp, env: Env) -> Fact:
+        value = self.of(node.operand, env)
+        if isinstance(node.op, ast.Not):
+            return BOOLEAN if value.truth is None else constant(not value.truth)
+        self.needs(value, NUMERIC, node.operand, "the sign of")
+        if isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant) and isinstance(node.operand.value, int | float):
+            return constant(-node.operand.value)
+        return Fact(value.types & NUMERIC or NUMBER.types)
+
+    def _boolop(self, node: ast.BoolOp, env: Env) -> Fact:
+        facts: list[Fact] = []
+        here, wanted = env, isinstance(node.op, ast.And)
+        for i, part in enumerate(node.values):
+            fact = self.of(part, here)
+            last = i == len(node.values) - 1
+            facts.append(fact if last else _short(fact, not wanted))
+            if fact.truth is (not wanted):
+                return join_all([*facts[:-1], fact])
+            below = assume(part, here, wanted)
+            if below is None:
+                break
+            here = below
+        return join_all(facts)
+
+    def _ifexp(self, node: ast.IfExp, env: Env) -> Fact:
+        test = self.of(node.test, env)
+        sides = [(node.body, True), (node.orelse, False)]
+        made = []
+        for part, truth in sides:
+            here = assume(node.test, env, truth)
+            if here is not None and test.truth is not (not truth):
+                made.append(self.of(part, here))
+        return join_all(made) if made else ANY
+
+    def _compare(self, node: ast.Compare, env: Env) -> Fact:
+        left, here = self.of(node.left, env), []
+        for op, right_node in zip(node.ops, node.comparators, strict=True):
+            right = self.of(right_node, env)
+            here.append(self._compared(left, op, right, node))
+            left = right
+        truths = [f.truth for f in here]
+        return constant(all(truths)) if None not in truths else constant(False) if False in truths else BOOLEAN
+
+    def _compared(self, a: Fact, op: ast.cmpop, b: Fact, node: ast.Compare) -> Fact:
+        if isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE):
+            self._ordered(a, b, node)
+        elif isinstance(op, ast.In | ast.NotIn):
+            self.needs(b, frozenset(["array", "object", "string"]), node.comparators[0], "`in`")
+        truth = decided(a, op, b)
+        return BOOLEAN if truth is None else constant(truth)
+
+    def _ordered(self, a: Fact, b: Fact, node: ast.Compare) -> None:
+        kinds = [{"n" if t in NUMERIC else t for t in f.types} for f in (a, b)]
+        if kinds[0] and kinds[1] and not kinds[0] & kinds[1]:
+            self.notes.say(320, f"`{ast.unparse(node)}` compares {shown(a)} with {shown(b)}")
+        else:
+            self.needs(a, ALL - {"null", "object"}, node.left, "the order of")
+
+    def _call(self, node: ast.Call, env: Env) -> Fact:
+        match node.func:
+            case ast.Name(id="_fsm_coalesce"):
+                return self._coalesced([a.body for a in node.args if isinstance(a, ast.Lambda)], env)
+            case ast.Name(id="_fsm_read"):
+                return self._read(node, env)
+            case ast.Name(id=name):
+                return self._helper(name, node, env)
+            case ast.Attribute(value=value, attr=method):
+                return self._method(value, method, node, env)
+        return self._parts(node, env)
+
+    def _coalesced(self, parts: list[ast.expr], env: Env) -> Fact:
+        made = Fact(frozenset())
+        for i, part in enumerate(parts):
+            fact = self.of(part, env)
+            made = join(made, fact if i == len(parts) - 1 else without_null(fact))
+            if "null" not in fact.types and i < len(parts) - 1:
+                self.notes.say(312, f"`{ast.unparse(part)}` is always there: the rest of coalesce is never used")
+                break
+        return made
+
+    def _read(self, node: ast.Call, env: Env) -> Fact:
+        fact, steps = self.of(node.args[0], env), node.args[1]
+        for step in steps.elts if isinstance(steps, ast.Tuple) else ():
+            name = step.value if isinstance(step, ast.Constant) else None
+            if not isinstance(name, str) or "object" not in fact.types:
+                return ANY if "object" in fact.types or "array" in fact.types else of("null")
+            found, always = fact.at(name), fact.types == {"object"}
+            if found.presence == "never" and fact.closed:
+                self.notes.say(311, f"the field '{name}' is never there: `has` and `coalesce` find nothing", rests_on_input=False)
+            fact = of("null") if found.presence == "never" else found.fact
+            if found.presence != "always" or not always:
+                fact = join(fact, of("null"))
+        return fact
+
+    def _helper(self, name: str, node: ast.Call, env: Env) -> Fact:
+        facts = [self.of(a, env) for a in node.args if not isinstance(a, ast.Starred)]
+        facts += [self.of(k.value, env) for k in node.keywords]
+        default = HAS_DEFAULT.get(name)
+        lenient = default is not None and (len(node.args) > default or any(k.arg == "d" for k in node.keywords))
+        for fact, takes, argument in zip(facts, TAKES.get(name, ()), node.args, strict=False):
+            if not lenient:
+                self.needs(fact, takes, argument, f"{name}() of")
+        if lenient:
+            return join(RESULTS.get(name, ANY), facts[-1])
+        if name == "round" and facts:
+            return Fact(frozenset(["integer"]) if len(facts) == 1 else facts[0].types & NUMERIC or NUMBER.types, low=facts[0].low and facts[0].low - 1, high=facts[0].high and facts[0].high + 1)
+        if name in ("min", "max") and len(facts) > 1:
+            return _extreme(facts, name)
+        if name == "clip" and len(facts) == 3:
+            return Fact(join_all(facts).types, low=facts[1].low, high=facts[2].high)
+        return RESULTS.get(name, ANY)
+
+    def _method(self, value: ast.expr, method: str, node: ast.Call, env: Env) -> Fact:
+        base = self.of(value, env)
+        facts = [self.of(a, env) for a in node.args]
+        if method == "get" and "object" in base.types and isinstance(node.args[0] if node.args else None, ast.Constant):
+            return self._got(base, node, facts)
+        if method in TEXT_METHODS and method not in ("find",):
+            self.needs(base, frozenset(["string"]), value, f".{method}() of")
+            return TEXT_METHODS[method]
+        if method in OBJECT_METHODS:
+            self.needs(base, frozenset(["object"]), value, f".{method}() of")
+        return OBJECT_METHODS.get(method, ANY)
+
+    def _got(self, base: Fact, node: ast.Call, facts: list[Fact]) -> Fact:
+        name = str(node.args[0].value) if isinstance(node.args[0], ast.Constant) else ""
+        found, default = base.at(str(name)), facts[1] if len(facts) > 1 else of("null")
+        if found.presence == "never":
+            self.notes.say(311, f"no path sets the field '{name}' that `.get` asks for")
+            return default
+        if found.presence == "always":
+            if len(facts) > 1:
+                self.notes.say(310, f"the field '{name}' is always there: the default of `.get` is never used")
+            return found.fact
+        return join(found.fact, default)
+
+    def _dict(self, node: ast.Dict, env: Env) -> Fact:
+        fields: dict[str, FactField] = {}
+        closed = True
+        for key, value in zip(node.keys, node.values, strict=True):
+            fact = self.of(value, env)
+            if key is None:
+                closed = closed and fact.closed
+                fields |= {n: f if f.presence == "always" or n not in fields else FactField(join(f.fact, fields[n].fact), fields[n].presence) for n, f in fact.fields.items()}
+                continue
+            if not isinstance(key, ast.Constant):
+                self.of(key, env)
+                closed = False
+                continue
+            fields[str(key.value)] = FactField(fact)
+        return of("object", fields=fields, closed=closed)
+
+    def _list(self, node: ast.List | ast.Tuple, env: Env) -> Fact:
+        facts = [self.of(e.value, env).items or ANY if isinstance(e, ast.Starred) else self.of(e, env) for e in node.elts]
+        return of("array", items=join_all(facts) if facts else None)
+
+    _tuple = _list
+
+    def _listcomp(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp, env: Env) -> Fact:
+        here = self._looped(node.generators, env)
+        return of("array", items=self.of(node.elt, here))
+
+    _generatorexp = _setcomp = _listcomp
+
+    def _dictcomp(self, node: ast.DictComp, env: Env) -> Fact:
+        here = self._looped(node.generators, env)
+        self.of(node.key, here)
+        self.of(node.value, here)
+        return of("object")
+
+    def _looped(self, generators: list[ast.comprehension], env: Env) -> dict[str, Fact]:
+        here = dict(env)
+        for loop in generators:
+            source, item = self.of(loop.iter, here), ANY
+            match loop.iter:
+                case ast.Call(func=ast.Name(id="enumerate"), args=[inner, *_]) if isinstance(loop.target, ast.Tuple) and len(loop.target.elts) == 2:
+                    inner_items = self.of(inner, here).items or ANY
+                    here |= dict(zip(_names(loop.target), (of("integer"), inner_items), strict=False))
+                case _:
+                    self.needs(source, frozenset(["array", "object", "string"]), loop.iter, "a loop over")
+                    item = source.items or ANY
+                    here |= {n: item if isinstance(loop.target, ast.Name) else ANY for n in _names(loop.target)}
+            for condition in loop.ifs:
+                self.of(condition, here)
+                here = dict(assume(condition, here, True) or here)
+        return here
+
+    def needs(self, fact: Fact, takes: frozenset[str] | set[str], node: ast.expr, what: str) -> None:
+        """Say 320 where the value is never, or not always, of a type that the operation takes."""
+        if fact.types and not fact.types & takes:
+            self.notes.say(320, f"{what} `{ast.unparse(node)}`, which is {shown(fact)}")
+        elif "null" in fact.types and fact.types != ALL and "null" not in takes:
+            self.notes.say(320, f"{what} `{ast.unparse(node)}`, which may be null", rests_on_input=fact.guessed)
+
+
+def _names(target: ast.expr) -> Iterator[str]:
+    return (n.id for n in ast.walk(target) if isinstance(n, ast.Name))
+
+
+def shown(fact: Fact) -> str:
+    """The types of a fact, for a message."""
+    return " or ".join(sorted(fact.types))
+
+
+def without_null(fact: Fact) -> Fact:
+    """The fact of a value that is not null."""
+    values = None if fact.values is None else frozenset(v for v in fact.values if v[0] != "null")
+    return Fact(fact.types - {"null"}, fact.fields, fact.closed, fact.low, fact.high, values, fact.items)
+
+
+def _short(fact: Fact, truth: bool) -> Fact:
+    """What an operand of and/or gives when it ends the chain."""
+    made = without_null(fact) if truth else fact
+    if made.values is not None:
+        return Fact(made.types, values=frozenset(v for v in made.values if bool(v[1]) is truth))
+    return made
+
+
+def _extreme(facts: list[Fact], name: str) -> Fact:
+    lows, highs = [f.low for f in facts], [f.high for f in facts]
+    if name == "min":
+        high, low = min((h for h in highs if h is not None), default=None), None if None in lows else min(x for x in lows if x is not None)
+    else:
+        low, high = max((x for x in lows if x is not None), default=None), None if None in highs else max(h for h in highs if h is not None)
+    return Fact(join_all(facts).types, low=low, high=high)
+
+
+def _range(a: Fact, b: Fact, op: ast.operator) -> tuple[float | None, float | None]:
+    bounds: list[Any] = [a.low, a.high, b.low, b.high]
+    if None in bounds or any(not math.isfinite(x) for x in bounds):
+        return None, None
+    al, ah, bl, bh = bounds
+    match op:
+        case ast.Add():
+            return al + bl, ah + bh
+        case ast.Sub():
+            return al - bh, ah - bl
+        case ast.Mult():
+            found = [x * y for x in (al, ah) for y in (bl, bh)]
+            return min(found), max(found)
+    return None, None
+
+
+def decided(a: Fact, op: ast.cmpop, b: Fact) -> bool | None:
+    """What a comparison says for every value, None where it depends."""
+    match op:
+        case ast.Is() | ast.IsNot() if b.types == {"null"}:
+            truth = True if a.types == {"null"} else False if a.types and "null" not in a.types else None
+            return truth if truth is None or isinstance(op, ast.Is) else not truth
+        case ast.Eq() | ast.NotEq():
+            truth = _equal(a, b)
+            return truth if truth is None or isinstance(op, ast.Eq) else not truth
+        case ast.In() | ast.NotIn() if b.types in ({"object"}, {"array"}) and a.values is not None:
+            listed = set(b.fields) if b.closed else {v for _, v in b.items.values} if b.items and b.items.values is not None else None
+            found = None if listed is None else {v in listed for _, v in a.values}
+            truth = found.pop() if found and len(found) == 1 and (False in found or b.closed or len(b.items.values if b.items and b.items.values else ()) > 0) else None
+            return truth if truth is None or isinstance(op, ast.In) else not truth
+    if a.types <= NUMERIC and b.types <= NUMERIC:
+        return _before(a, op, b)
+    return None
+
+
+def _equal(a: Fact, b: Fact) -> bool | None:
+    kinds = [{"n" if t in NUMERIC else t for t in f.types} for f in (a, b)]
+    if kinds[0] and kinds[1] and not kinds[0] & kinds[1]:
+        return False
+    if a.values is not None and b.values is not None:
+        x, y = [v for _, v in a.values], [v for _, v in b.values]
+        return False if not any(p == q for p in x for q in y) else True if len(x) == len(y) == 1 else None
+    if a.types <= NUMERIC and b.types <= NUMERIC and _before(a, ast.Lt(), b) is True or (a.types <= NUMERIC and b.types <= NUMERIC and _before(b, ast.Lt(), a) is True):
+        return False
+    return None
+
+
+def _before(a: Fact, op: ast.cmpop, b: Fact) -> bool | None:
+    inf = math.inf
+    al, ah = -inf if a.low is None else a.low, inf if a.high is None else a.high
+    bl, bh = -inf if b.low is None else b.low, inf if b.high is None else b.high
+    match op:
+        case ast.Lt():
+            return True if ah < bl else False if al >= bh else None
+        case ast.LtE():
+            return True if ah <= bl else False if al > bh else None
+        case ast.Gt():
+            return True if al > bh else False if ah <= bl else None
+        case ast.GtE():
+            return True if al >= bh else False if ah < bl else None
+    return None

@@ -1,0 +1,47 @@
+"""What the analysis of a machine's data takes down."""
+
+from __future__ import annotations
+
+import ast
+
+from fsm_core.checks.facts import Presence
+from fsm_core.definition import Finding, Mark, Severity
+
+INFO = frozenset([214, 303, 310, 312, 322, 420, 900])
+_ON_INPUT = frozenset([301, 302, 311, 313, 320, 321, 323])
+
+
+class Notes:
+    """Findings, each once; what rests on an input that no schema describes is info."""
+
+    def __init__(self, schema: bool) -> None:
+        self.schema = schema
+        self.mark = Mark()
+        self.reads: set[str] = set()
+        self._found: dict[Finding, None] = {}
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All of them, in the order in which they came."""
+        return list(self._found)
+
+    def clear(self) -> None:
+        """Forget: what was said on the way to the final facts does not count."""
+        self._found.clear()
+
+    def say(self, code: int, message: str, hint: str = "", rests_on_input: bool = False) -> None:
+        """Take a finding down at the current mark."""
+        severity: Severity = "info" if code in INFO or (code in _ON_INPUT and rests_on_input and not self.schema) else "warning"
+        self._found[Finding(code, severity, message, self.mark, hint)] = None
+
+    def read(self, node: ast.Subscript, presence: Presence) -> None:
+        """A field is read that may be absent."""
+        what = ast.unparse(node)
+        if presence == "never":
+            self.say(301, f"`{what}` is set on no path", "a misspelt name, or a field that was removed or never kept")
+        elif presence == "maybe":
+            self.say(302, f"`{what}` is not there on every path", "has(), coalesce() or a `require`")
+        elif presence == "some":
+            self.say(302, f"`{what}` is set on some paths only", "unless the input has it", rests_on_input=True)
+        elif presence == "undeclared":
+            self.say(301, f"the input schema has no `{what}`")
