@@ -14,7 +14,7 @@ from fsm_core.checks.guards import guard_findings
 from fsm_core.checks.hosts import logic_findings
 from fsm_core.definition import Definition, Finding
 from fsm_core.document import examine, load_document
-from fsm_core.document.reading import Source
+from fsm_core.document.reading import Document, Source
 from fsm_core.errors import DocumentError
 
 
@@ -29,9 +29,13 @@ def check(
     Without `functions`, a `ref` of a safe document is left to a worker file and is info (111).
     """
     try:
-        document = load_document(source, trusted)
+        return check_document(load_document(source, trusted), functions, params)
     except DocumentError as error:
         return error.findings
+
+
+def check_document(document: Document, functions: Mapping[str, Callable[..., Any]] | None = None, params: Mapping[str, Any] | None = None) -> list[Finding]:
+    """`check` of a document that was read already."""
     definition, findings = examine(document, functions, params)
     if functions is None and not document.trusted:
         findings = [replace(f, severity="info") if f.code == 111 else f for f in findings]

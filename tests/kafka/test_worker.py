@@ -98,7 +98,7 @@ def test_reload_swaps_between_slices_and_refuses_a_bad_machine(make_case: MakeCa
         broken["networks"][0]["arcs"][-1]["to"] = "dnoe"
         file.write_text(json.dumps(broken))
         running.signal(signal.SIGHUP)
-        until(lambda: samples(running)["reloads_total", ("refused",)] == 1, 20, "the refusal", running)
+        until(lambda: samples(running)["reloads_total", ("failed",)] == 1, 20, "the refusal", running)
         assert running.status()["machine"] == new
         case.feed(*(Fed(b"k", good(i)) for i in range(3000, 3100)))
         case.done(running)

@@ -143,7 +143,7 @@ class World:
     breaker: Any = field(default_factory=lambda: SimpleNamespace(action="off"))
 
     def __post_init__(self) -> None:
-        dead = DeadLetters(facts(DEAD), "machine", "digest")
+        dead = DeadLetters({DEAD: facts(DEAD)}, DEAD, "machine", "digest")
         self.router = Router(router_config(), {OUT: facts(OUT), DEAD: facts(DEAD)}, dead)
         self.kafka.on_commit = self._committed
         self.kafka.refuse = lambda topic, record: topic == OUT and (record[2] or b"").startswith(b"poison")

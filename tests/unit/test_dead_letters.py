@@ -20,7 +20,7 @@ def record(**other: Any) -> Any:
 
 
 def make(source: Any, failure: Failure | None = None, **other: Any) -> Any:
-    return DeadLetters(facts(**other), "m", "d").make(source, "in", 2, 0, failure or Failure("guard", error="E", message="why", path=("a", "b")))
+    return DeadLetters({"dead": facts(**other)}, "dead", "m", "d").make(source, "in", 2, 0, failure or Failure("guard", error="E", message="why", path=("a", "b")))
 
 
 def test_key_value_and_foreign_headers_are_kept_and_ours_are_replaced() -> None:

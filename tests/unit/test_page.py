@@ -19,9 +19,9 @@ from worker.http import events
 from worker.http.layout import ARROW, lay_out
 from worker.http.page import SCRIPTS, load_page
 from worker.http.server import HttpServer
+from worker.machines import machine_view
 from worker.telemetry.live import InFlightLimits, Live
 from worker.telemetry.snapshot import status
-from worker.wiring import machine_view
 
 LIMITS = InFlightLimits(5000, 1 << 24, 0.5)
 

@@ -17,7 +17,7 @@ def route(records: list[Any], rows: list[Any], tombstones: str = "pass", failure
     output = {"topic": "out", "routes": {}, "headers": "copy", "timestamp": "source", "provenance": False}
     names = {k: other.pop(k) for k in list(other) if k in output}
     config = SimpleNamespace(output=SimpleNamespace(**{**output, **names}), input=SimpleNamespace(tombstones=tombstones))
-    router = Router(config, {"out": facts(name="out", **other), "dead": facts()}, DeadLetters(facts(), "m", "d"))
+    router = Router(config, {"out": facts(name="out", **other), "dead": facts()}, DeadLetters({"dead": facts()}, "dead", "m", "d"))
     part = Part("in", 1, records, 0, 0.0)
     empty = [i for i, r in enumerate(records) if r.value is None]
     positions = [i for i, r in enumerate(records) if r.value is not None] if empty else None

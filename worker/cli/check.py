@@ -57,13 +57,15 @@ def of_worker(path: Path, trust: bool, functions: dict[str, Any], params: dict[s
     """The findings of a worker file, of the machine that it names, and, once both are sound, of the two together."""
     from fsm_core import load
     from worker.config import ConfigError, load_config
+    from worker.machines import import_functions
 
     try:
         loaded = load_config(path)
+        functions = {**import_functions(loaded), **functions}
     except ConfigError as error:
         return list(error.findings)
     settings = loaded.config
-    trusted, functions, params = trust or settings.trust, {**settings.functions, **functions}, {**settings.params, **params}
+    trusted, params = trust or settings.trust, {**settings.params, **params}
     found = of_machine(settings.machine, trusted, functions, params)
     findings = [*loaded.findings, *(map(loaded.placed, found) if isinstance(settings.machine, dict) else found)]
     if not any(f.severity == "error" for f in findings):

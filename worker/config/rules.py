@@ -100,8 +100,6 @@ def _unsupported(config: WorkerConfig, place: Place) -> Iterator[Finding]:
         for name in sorted(config.kafka.security.model_fields_set - {"protocol"}):
             yield Finding(NO_EFFECT, "warning", f"kafka.security.{name} has no effect with protocol PLAINTEXT",
                           place(("kafka", "security", name)))
-    if config.reload == "watch":
-        yield _error(NOT_SUPPORTED, "reload: watch is not supported yet", place(("reload",)), "use signal or off")
 
 
 def machine_findings(config: WorkerConfig, definition: Definition, place: Place = _nowhere) -> list[Finding]:

@@ -92,7 +92,7 @@ def _condemn(part: Part, condemned: dict[int, Failure], router: Router) -> None:
             del part.groups[target]
     for position in condemned:
         part.outcomes["output" if part.records[position].value is not None else "tombstone"] -= 1
-    router.failed(part, sorted(condemned.items()))
+    (part.router or router).failed(part, sorted(condemned.items()))
     for target, records in part.groups.items():
         if target[0] == router.dead.facts.name:
             records.sort(key=lambda r: r[4])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from fsm_core.engine.batch import Failure
@@ -32,9 +33,14 @@ def size_of(key: bytes | None, value: bytes | None, headers: list[tuple[str, byt
 class DeadLetters:
     """Makes dead letters of one machine for one dead-letter topic."""
 
-    def __init__(self, facts: TopicFacts, machine_name: str, digest: str) -> None:
-        self.facts = facts
+    def __init__(self, topics: Mapping[str, TopicFacts], topic: str, machine_name: str, digest: str) -> None:
+        self._topics, self._topic = topics, topic
         self.machine_name, self.digest = machine_name, digest
+
+    @property
+    def facts(self) -> TopicFacts:
+        """What the topic refuses, as it was last heard."""
+        return self._topics[self._topic]
 
     def make(self, record: Any, topic: str, partition: int, position: int, failure: Failure) -> Outgoing:
         """The dead letter of `record`, read from topic:partition."""

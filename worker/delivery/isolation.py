@@ -94,7 +94,7 @@ class Isolation:
         reason: Any = "too_large" if "TooLarge" in str(error) else "undeliverable"
         failure = Failure(reason, error=str(error).split(":")[0], message=f"topic {target[0]}: {error}")
         part.outcomes["output" if record[2] is not None or part.records[record[4]].value is not None else "tombstone"] -= 1
-        self._router().failed(part, [(record[4], failure)])
+        (part.router or self._router()).failed(part, [(record[4], failure)])
         for dead in [t for t in part.groups if t in part.delivered and t[0] == self._router().dead.facts.name]:
             part.delivered.discard(dead)  # it has a new record at its end
         return True

@@ -43,6 +43,7 @@ class Part:
     delivered: set[Target] = field(default_factory=set)
     failures: list[tuple[int, Failure]] = field(default_factory=list)  # of the machine and of the checks before sending, in order
     replaced: int = 0  # timestamps that the topic would refuse or expire
+    router: Router | None = None  # of the machine that judged it: it makes the dead letters to come, too
 
     @property
     def next_offset(self) -> int:
@@ -83,6 +84,7 @@ class Router:
 
         `positions` maps the batch to the part (None: the same); `tombstones` are the part's records without a value.
         """
+        part.router = self
         rows: Sequence[tuple[Any, ...]] = result.rows
         failures = [(p if positions is None else positions[p], f) for p, f in result.failures]
         if positions is not None:

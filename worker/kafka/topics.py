@@ -35,6 +35,21 @@ async def look_again(config: WorkerConfig, facts: dict[str, TopicFacts]) -> None
             facts[name] = new
 
 
+async def missing_topics(config: WorkerConfig) -> set[str]:
+    """Written topics that are not there now; none where no broker answers: that is no reason to refuse anything."""
+    written = _written(config)
+    try:
+        return written - (await asyncio.wait_for(topic_facts(connection(config), written), _LOOK_SECONDS)).keys()
+    except (TimeoutError, Unavailable) as error:
+        log.warning("cannot ask which topics are there", error=repr(error))
+        return set()
+
+
+def _written(config: WorkerConfig) -> set[str]:
+    topics = {config.dead_letter.topic, config.output.topic, *(r.topic for r in config.output.routes.values())}
+    return {name for name in topics if name is not None}
+
+
 def _dead_letter_topic(config: WorkerConfig, facts: Mapping[str, TopicFacts]) -> list[Finding]:
     """It must take every record that its inputs hold: with a key or without, and with its reasons."""
     name = config.dead_letter.topic
@@ -59,7 +74,7 @@ def _dead_letter_room(config: WorkerConfig, facts: Mapping[str, TopicFacts]) -> 
 
 async def find_topics(config: WorkerConfig, backoff: Backoff, stopped: asyncio.Event) -> dict[str, TopicFacts]:
     """Facts of every topic that is written; raises ConfigError when one is missing or too small, waits while no broker answers."""
-    outputs = {config.dead_letter.topic, *(r.topic for r in config.output.routes.values())} | ({config.output.topic} if config.output.topic else set())
+    outputs = _written(config)
     while True:
         try:
             asking = asyncio.create_task(topic_facts(connection(config), outputs | set(config.input.topics)))

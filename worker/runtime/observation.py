@@ -48,7 +48,7 @@ class Counters:
     commits: Counter[str] = field(default_factory=Counter)                    # ok|failed|stale
     rebalances: Counter[str] = field(default_factory=Counter)                 # assigned|revoked|lost
     pauses: Counter[str] = field(default_factory=Counter)                     # reason
-    reloads: Counter[str] = field(default_factory=Counter)                    # ok|refused
+    reloads: Counter[str] = field(default_factory=Counter)                    # ok|failed
     transactions: Counter[str] = field(default_factory=Counter)               # committed|aborted
     stalls: Counter[str] = field(default_factory=Counter)                     # topic
     states: Counter[str] = field(default_factory=Counter)                     # state -> records that entered it

@@ -71,6 +71,6 @@ METRICS: tuple[Metric, ...] = (
     Metric("breaker_state", "gauge", (), "The circuit breaker: 0 closed, 1 half open, 2 open."),
     Metric("state_records_total", "counter", ("state",), "Records that entered a state of the machine."),
     Metric("arc_records_total", "counter", ("from_state", "to_state"), "Records that took an arc of the machine."),
-    Metric("reloads_total", "counter", ("result",), "Reloads of the machine by result.", ("ok", "refused")),
+    Metric("reloads_total", "counter", ("result",), "Reloads of the machine by result.", ("ok", "failed")),
     Metric("stalls_total", "counter", ("topic",), "Times a partition made no progress for too long."),
 )

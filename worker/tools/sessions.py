@@ -14,8 +14,8 @@ from worker.config.rules import resolve
 from worker.kafka.admin import topic_facts
 from worker.kafka.settings import connection
 from worker.kafka.topic_reader import TopicReader
+from worker.machines import load_machine, make_active
 from worker.runtime.ports import TopicFacts
-from worker.wiring import load_machine, make_active
 
 
 @dataclass(frozen=True, slots=True)
