@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import orjson
 
+_LONG = re.compile(rb"[0-9]{19}")
 MAX_DEPTH = 254
 """The deepest nesting that orjson writes."""
 
@@ -38,6 +40,18 @@ def decode(raw: bytes) -> dict[str, Any]:
     if record.__class__ is not dict:
         raise Malformed(f"a record is an object, this is {describe(record)}")
     return record
+
+
+def decode_exactly(raw: bytes) -> dict[str, Any]:
+    """`decode`, with integers over 64 bits as they are."""
+    record = decode(raw)  # it alone says what is JSON
+    if not _LONG.search(raw):
+        return record
+    try:
+        exact: dict[str, Any] = json.loads(raw)
+    except ValueError as error:  # Python refuses thousands of digits
+        raise Malformed(str(error)) from None
+    return exact
 
 
 def decode_text(raw: bytes) -> dict[str, Any]:

@@ -21,13 +21,14 @@ from fsm_core.engine.ending import End, Endings
 from fsm_core.engine.ends import key_bytes
 from fsm_core.engine.functions import Functions
 from fsm_core.engine.graph import cyclic_states
-from fsm_core.engine.interpreter import Interpreter, Walk
+from fsm_core.engine.interpreter import Interpreter
 from fsm_core.engine.points import Point, shape_of
 from fsm_core.engine.purity import why_interpreted
 from fsm_core.engine.source import Flow, Source, TooLarge
 from fsm_core.engine.state import Fields, MetaSource, State
 from fsm_core.engine.steps import Steps
 from fsm_core.engine.tally import Tally
+from fsm_core.engine.walk import Walk
 from fsm_core.engine.walking import Leaf, Walking
 
 _STRAIGHT = 1500

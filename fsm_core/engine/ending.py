@@ -124,5 +124,5 @@ def _rejecter(end: str) -> Callable[..., Failure]:
     def rejected(path: tuple[str, ...], message: str | None, error: Mapping[str, Any] | None, record: dict[str, Any] | None) -> Failure:
         caught = error or {}
         value = None if record is None else encode(record)
-        return Failure("rejected", end, None, caught.get("type"), message or caught.get("message") or "", path, 1, value)
+        return Failure("rejected", end, None, caught.get("type"), (caught.get("message") or "") if message is None else message, path, 1, value)
     return rejected

@@ -6,10 +6,10 @@ import ast
 import inspect
 import linecache
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from fsm_core.definition import Code, Constant, Definition, MapTemplate, Template
+from fsm_core.definition import Code, Constant, Define, Definition, MapTemplate, Retry, Template
 from fsm_core.engine.language import names_of, prepared_tree
 from fsm_core.engine.state import State
 
@@ -23,6 +23,9 @@ class Functions:
         self.definition = definition
         self.names = names_of(definition)
         self._made: dict[int, tuple[Code, StateFunction]] = {}
+        for define in definition.defines:
+            if define.name not in self.names:
+                self.names[define.name] = self._defined(define)
 
     def of(self, code: Code) -> StateFunction:
         """The function of a piece of logic."""
@@ -43,13 +46,26 @@ class Functions:
         items = [self.template(item) for item in template.items]
         return lambda state: [make(state) for make in items]
 
+    def _defined(self, define: Define) -> Any:
+        """A function of its parameters, or the value of a constant."""
+        tree = prepared_tree(define.body, self.definition)
+        assert isinstance(tree, ast.expr)
+        parameters = [ast.arg(name) for name in define.parameters or ()]
+        made = evaluate(ast.Lambda(ast.arguments([], parameters, None, [], [], None, []), tree), define.body.source, self.names)
+        return made() if define.parameters is None else made
+
     def _make(self, code: Code) -> StateFunction:
         if code.kind == "callable":
             assert code.function is not None, f"{code.source}: a callable without a function"
+            if code.host is not None and code.host.args is not None:
+                function, args = code.function, self.of(code.host.args)
+                return lambda state: function(args(state))
             return _host_function(code.function)
         tree = prepared_tree(code, self.definition)
         if code.kind == "formula":
-            formula = evaluate(_formula_lambda(tree), code.source, self.names)
+            formula = evaluate(_formula_lambda(tree, code.lets), code.source, self.names)
+            if code.lets:
+                return lambda state: formula(state, state.data, *[state.lets[name] for name in code.lets])
             return lambda state: formula(state, state.data)
         return _by_parameters(evaluate(tree, code.source, self.names))
 
@@ -75,10 +91,20 @@ def _evaluate(tree: ast.AST, source: str, names: dict[str, Any]) -> Any:
     return eval(compile(expression, file, "eval"), scope)  # the tree was checked by fsm_core.expressions
 
 
-def _formula_lambda(tree: ast.AST) -> ast.Lambda:
+def waits(code: Code, retry: Retry | None = None) -> bool:
+    """Whether the host calls it while the record waits: async, with a list, with a timeout, or again after an error."""
+    function, host = code.function, code.host
+    if inspect.iscoroutinefunction(function) or isinstance(code.tree, ast.AsyncFunctionDef):
+        return True
+    if function is not None and inspect.iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004  # it is asked what it is
+        return True
+    return host is not None and (host.batch or host.timeout is not None or retry is not None)
+
+
+def _formula_lambda(tree: ast.AST, lets: Sequence[str] = ()) -> ast.Lambda:
     assert isinstance(tree, ast.expr)
-    arguments = ast.arguments(posonlyargs=[], args=[ast.arg("state"), ast.arg("data")], kwonlyargs=[], kw_defaults=[],
-                              defaults=[])
+    arguments = ast.arguments(posonlyargs=[], args=[ast.arg(name) for name in ("state", "data", *lets)], kwonlyargs=[],
+                              kw_defaults=[], defaults=[])
     return ast.Lambda(arguments, tree)
 
 

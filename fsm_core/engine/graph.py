@@ -6,11 +6,19 @@ from fsm_core.definition import Definition
 
 
 def successors(definition: Definition) -> dict[str, set[str]]:
-    """Where a record can go from each state: arcs and on_error alike."""
+    """Where a record can go from each state: arcs (into a pushed network, and back from its ends), catches and on_error."""
     edges: dict[str, set[str]] = {name: set() for name in definition.states}
     for arc in definition.arcs:
-        edges[arc.source].add(arc.target)
+        for way in arc.ways:
+            if way.push is None:
+                edges[arc.source].add(way.target)
+                continue
+            edges[arc.source].add(definition.networks[way.push].start)
+            for name, state in definition.states.items():
+                if state.returns and state.network == way.push:
+                    edges[name].add(way.target)
     for name, state in definition.states.items():
+        edges[name].update(catch.to for catch in state.catches)
         if state.on_error is not None:
             edges[name].add(state.on_error)
     return edges

@@ -2,193 +2,157 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Generator
 from typing import Any
 
-from fsm_core.definition import Assign, Definition, Rules
+from fsm_core.definition import Arc, Catch, Code, Definition, Way
 from fsm_core.definition import State as StateDefinition
-from fsm_core.engine.batch import Failure, Reason
-from fsm_core.engine.codec import describe
-from fsm_core.engine.functions import Functions, StateFunction
+from fsm_core.engine.batch import Failure
+from fsm_core.engine.entering import Entering
+from fsm_core.engine.functions import Functions
 from fsm_core.engine.graph import cyclic_states
-from fsm_core.engine.paths import with_path
-from fsm_core.engine.rules import broken_rules
-from fsm_core.engine.state import Fields, State
+from fsm_core.engine.purity import all_codes
+from fsm_core.engine.state import Fields
+from fsm_core.engine.walk import Request, StepFailed, Walk, failed
 
-Resolve = Callable[[Any], Any]
-
-
-class ValidationError(Exception):
-    """A record that a validate found bad."""
-
-
-class StepFailed(Exception):
-    """One step of a state or an arc failed."""
-
-    def __init__(self, reason: Reason, state: str, function: str | None, error: str | None, message: str) -> None:
-        super().__init__(message)
-        self.reason, self.state, self.function, self.error, self.message = reason, state, function, error, message
-
-
-def error_text(error: BaseException) -> str:
-    """The message of an exception, as failures report it."""
-    if isinstance(error, KeyError) and len(error.args) == 1:
-        return f"field {error.args[0]!r} is missing"
-    return str(error) or type(error).__name__
-
-
-@dataclass(slots=True)
-class Walk:
-    """One record's way: where it has been, how it ended (`end`) or why it did not (`failure`)."""
-
-    state: State
-    path: list[str] = field(default_factory=list)
-    arcs: list[tuple[str, str]] = field(default_factory=list)
-    end: StateDefinition | None = None
-    failure: Failure | None = None
-    log: list[dict[str, Any]] | None = None
-
-    def note(self, **step: Any) -> None:
-        """Remember a step, if someone asked for an explanation."""
-        if self.log is not None:
-            self.log.append(step)
-
-
-def as_is(value: Any) -> Any:
-    """The `Resolve` of a machine without async functions."""
-    return value
+Walking = Generator[Request, Any, None]
+"""A walk that stands still where it asks something of the host; it goes on with the answer, or a `CallFailed`."""
 
 
 class Interpreter:
     """Walks records through a definition. Changes no record that it is given; holds no record after the walk."""
 
-    def __init__(self, definition: Definition, functions: Functions, resolve: Resolve = as_is) -> None:
+    def __init__(self, definition: Definition, functions: Functions) -> None:
         self._definition = definition
+        self._entering = Entering(functions)
         self._functions = functions
-        self._resolve = resolve
         self._cyclic = cyclic_states(definition)
         self._arcs = {name: definition.arcs_from(name) for name in definition.states}
+        self.order = {name: at for at, name in enumerate(definition.states)}
 
-    def walk(self, state: State, log: list[dict[str, Any]] | None = None) -> Walk:
-        """Walk from the start to an end or a failure; never raises for a bad record."""
-        walk = Walk(state, log=log)
+    def walk(self, walk: Walk) -> None:
+        """Walk from the start to an end or a failure, children too; never raises for a bad record. For machines that never wait."""
+        todo = [walk]
+        while todo:
+            one = todo.pop()
+            _through(self.go(one))
+            todo += reversed(one.children or ())
+
+    def go(self, walk: Walk) -> Walking:
+        """One record until it ends, fails or fans out; what it fans out into is walked by the caller, each as a walk of its own."""
         try:
-            self._go(walk)
-        except StepFailed as failed:
-            walk.failure = Failure(failed.reason, failed.state, failed.function, failed.error, failed.message,
-                                   tuple(walk.path))
-        return walk
+            yield from self._go(walk)
+        except StepFailed as error:
+            walk.failure = Failure(error.reason, error.state, error.function, error.error, error.message, walk.whole, error.attempts)
 
-    def _go(self, walk: Walk) -> None:
-        name: str = self._definition.start
-        entries = 0
-        while True:
-            entries += name in self._cyclic
-            if entries > self._definition.max_transitions:
+    def enter(self, here: StateDefinition, walk: Walk) -> str | None:
+        """What a state does on entry, and where its failure is caught; None where it did not fail. For states that never wait."""
+        target: str | None = _through(self._enter(here, walk))
+        return target
+
+    def _go(self, walk: Walk) -> Walking:
+        if walk.begin is None:
+            name: str | None = self._definition.start
+        else:
+            name = yield from self._leave(walk.begin, walk)
+        while name is not None:
+            walk.entries[0] += name in self._cyclic
+            if walk.entries[0] > self._definition.max_transitions:
                 raise StepFailed("max_transitions", name, None, None,
                                  f"more than {self._definition.max_transitions} entries into states on a cycle")
             walk.path.append(name)
             here = self._definition.states[name]
-            caught = self.enter(here, walk)
+            caught = yield from self._enter(here, walk)
             if caught is not None:
                 walk.arcs.append((name, caught))
                 name = caught
-            elif here.is_end:
-                walk.end = here
+            elif walk.children is not None:
                 return
             else:
-                name = self._leave(here, walk)
+                name = yield from self._leave(here, walk)
 
-    def enter(self, here: StateDefinition, walk: Walk) -> str | None:
-        """Run what a state does on entry. Returns where `on_error` sends the record if that failed."""
+    def _enter(self, here: StateDefinition, walk: Walk) -> Generator[Request, Any, str | None]:
+        """Run what a state does on entry. Returns where a catch sends the record if that failed."""
         state, before = walk.state, walk.state.data
         try:
-            self._check(here, state)
-            for transform in here.transforms:
-                state.data = self._transformed(self._functions.of(transform), state, here.name, "transform")
-            for assign in here.assigns:
-                self._assign(assign, state, here.name)
-        except StepFailed as failed:
+            items = yield from self._entering.steps(here, state)
+        except StepFailed as error:
             state.data = before
-            if here.on_error is None:
+            target = _caught(here, error)
+            if target is None:
                 raise
-            state.error = Fields(type=failed.error, message=failed.message, state=failed.state,
-                                 function=failed.function, reason=failed.reason)
+            state.error = Fields(type=error.error, message=error.message, state=error.state, function=error.function, reason=error.reason)
             state.message = None
-            walk.note(state=here.name, error=dict(state.error), to=here.on_error)
-            return here.on_error
+            walk.note(state=here.name, error=dict(state.error), to=target)
+            return target
         walk.note(state=here.name, before=before, after=state.data)
+        if items is not None:
+            walk.note(state=here.name, fan_out=len(items))
+            walk.children = [walk.child(item, here) for item in items]
         return None
 
-    def _check(self, here: StateDefinition, state: State) -> None:
-        for rule in here.validates:
-            if isinstance(rule, Rules):
-                messages = broken_rules(rule, state.data)
-            else:
-                messages = self._verdict(self._functions.of(rule), state, here.name)
-            if messages:
-                raise StepFailed("validate", here.name, "validate", "ValidationError", "; ".join(messages))
-
-    def _verdict(self, function: StateFunction, state: State, name: str) -> list[str]:
-        """What a validate says: a boolean, or a list of messages."""
-        answer = self._call(function, state, "validate", name, "validate")
-        if isinstance(answer, bool):
-            return [] if answer else ["the record is not valid"]
-        if isinstance(answer, list):
-            return [str(message) for message in answer]
-        raise StepFailed("validate", name, "validate", "TypeError",
-                         f"validate returned {describe(answer)}, not a boolean or a list of messages")
-
-    def _transformed(self, function: StateFunction, state: State, name: str, step: str) -> dict[str, Any]:
-        answer = self._call(function, state, "transform", name, step)
-        if not isinstance(answer, dict):
-            raise StepFailed("transform", name, step, "TypeError",
-                             f"transform returned {describe(answer)}, not an object")
-        return answer
-
-    def _assign(self, assign: Assign, state: State, name: str) -> None:
-        step = f"set.{assign.text}"
-        value = self._call(self._functions.template(assign.template), state, "transform", name, step)
-        try:
-            state.data = with_path(state.data, assign.path, value)
-        except TypeError as error:
-            raise StepFailed("transform", name, step, "TypeError", str(error)) from None
-
-    def _leave(self, here: StateDefinition, walk: Walk) -> str:
-        """Take the first arc whose condition is true. Returns its target."""
+    def _leave(self, here: StateDefinition, walk: Walk) -> Generator[Request, Any, str | None]:
+        """Where the record goes from a state; None: it ends here."""
+        if here.is_end:
+            if not (here.returns and walk.stack):
+                walk.end = here
+                return None
+            target = walk.stack.pop()
+            walk.arcs.append((here.name, target))
+            return target
         for arc in self._arcs[here.name]:
-            if arc.condition is not None:
-                function = self._functions.of(arc.condition)
-                taken = self._call(self._truth_of(function), walk.state, "guard", here.name, arc.name)
-                walk.note(arc=arc.name, condition=arc.condition.source, taken=taken)
-                if not taken:
-                    continue
+            way, is_default = yield from self._way(arc, here, walk)
+            if way is None:
+                continue
+            said = arc.message if arc.switch is None or is_default else None
+            walk.state.message = None if said is None else self._entering.message(said, walk.state)
             for transform in arc.transforms:
-                walk.state.data = self._transformed(self._functions.of(transform), walk.state, here.name, arc.name)
-            walk.state.message = None
-            walk.arcs.append((arc.source, arc.target))
-            return arc.target
+                walk.state.data = yield from self._entering.transformed(transform, walk.state, here.name, arc.name)
+            return self._take(way, arc, walk)
         raise StepFailed("no_arc", here.name, None, None, f"no arc out of {here.name!r} applies")
 
-    def _truth_of(self, function: StateFunction) -> StateFunction:
-        """Whether an answer is true: asking may raise too."""
-        return lambda state: bool(self._resolve(function(state)))
+    def _take(self, way: Way, arc: Arc, walk: Walk) -> str:
+        target = way.target
+        if way.push is not None:
+            walk.stack.append(target)
+            target = self._definition.networks[way.push].start
+        walk.arcs.append((arc.source, target))
+        return target
 
-    def _call(self, function: StateFunction, state: State, reason: Reason, name: str, step: str) -> Any:
-        try:
-            return self._resolve(function(state))
-        except Exception as error:
-            raise StepFailed(reason, name, step, type(error).__name__, error_text(error)) from error
-
-
-def codes_of(definition: Definition) -> Iterator[Any]:
-    """Every piece of logic that stands directly on a state or an arc."""
-    for state in definition.states.values():
-        yield from state.validates
-        yield from state.transforms
-        yield from (a.template for a in state.assigns)
-    for arc in definition.arcs:
+    def _way(self, arc: Arc, here: StateDefinition, walk: Walk) -> Generator[Request, Any, tuple[Way | None, bool]]:
+        """Where an arc leads this record, None if it does not apply; and whether that is a switch's default."""
+        if arc.switch is not None:
+            on = self._entering.value(arc.switch.on, walk.state, "guard", here.name, arc.name)
+            case = arc.switch.cases.get(on) if isinstance(on, str) else None
+            walk.note(arc=arc.name, switch=arc.switch.on.source, value=on, taken=case is not None or arc.switch.default is not None)
+            return (case, False) if case is not None else (arc.switch.default, True)
         if arc.condition is not None:
-            yield arc.condition
-        yield from arc.transforms
+            answer = yield from self._entering.answer(arc.condition, walk.state, "guard", here.name, arc.name)
+            try:
+                taken = bool(answer)
+            except Exception as error:
+                raise failed("guard", here.name, arc.name, error) from error
+            walk.note(arc=arc.name, condition=arc.condition.source, taken=taken)
+            if not taken:
+                return None, False
+        return Way(arc.target, arc.push), False
+
+
+def _caught(here: StateDefinition, error: StepFailed) -> str | None:
+    """Where the first fitting catch sends the record."""
+    catches = here.catches or (() if here.on_error is None else (Catch((), here.on_error),))
+    return next((c.to for c in catches if not c.errors or error.kinds & set(c.errors)), None)
+
+
+def _through(walking: Generator[Request, Any, Any]) -> Any:
+    """Run to the end what never asks."""
+    try:
+        request = next(walking)
+    except StopIteration as stop:
+        return stop.value
+    raise AssertionError(f"{request.code.source} waits, and nobody asked whether it does")
+
+
+def codes_of(definition: Definition) -> list[Code]:
+    """Every piece of logic that stands on a state or an arc."""
+    return all_codes(definition)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-import asyncio
 import copy
-import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,17 +10,22 @@ from typing import Any
 
 from fsm_core.definition import Code, Definition, Finding
 from fsm_core.engine.batch import BatchResult, Failure, Meta
-from fsm_core.engine.codec import Decoder, Malformed, decode, decode_text, settle_heap
-from fsm_core.engine.codegen import Job, generate
-from fsm_core.engine.delivery import Delivery
+from fsm_core.engine.codec import Decoder, Malformed, decode, decode_exactly, decode_text, settle_heap
+from fsm_core.engine.codegen import Compiled, Job, generate
+from fsm_core.engine.delivery import Delivery, Outcome, leaves
 from fsm_core.engine.ending import End
 from fsm_core.engine.ends import Addressing, addressing
-from fsm_core.engine.functions import Functions
-from fsm_core.engine.interpreter import Interpreter, Resolve, Walk, codes_of
+from fsm_core.engine.entering import Entering
+from fsm_core.engine.functions import Functions, waits
+from fsm_core.engine.interpreter import Interpreter
 from fsm_core.engine.language import parse_host_formula
-from fsm_core.engine.protocol import Done
+from fsm_core.engine.protocol import Done, Pendings, Step, begin, perform
+from fsm_core.engine.purity import all_codes
+from fsm_core.engine.schema import Schema
 from fsm_core.engine.state import MetaSource, State, no_meta
 from fsm_core.engine.tally import Tally
+from fsm_core.engine.walk import Walk
+from fsm_core.engine.waves import Waves
 from fsm_core.errors import AsyncMachineError
 
 Metas = Sequence[Meta | None] | Callable[[int], Meta] | None
@@ -32,7 +34,10 @@ Metas = Sequence[Meta | None] | Callable[[int], Meta] | None
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One record through the interpreter: `end` is None if it failed before one, `data` is the last data."""
+    """One record through the interpreter: `end` is None if it failed before one, `data` is the last data.
+
+    `outputs`: the data of every child where it fanned out, else None.
+    """
 
     end: str | None
     data: dict[str, Any]
@@ -40,6 +45,7 @@ class Trace:
     failure: Failure | None
     outcome: str | None
     route: str | None = None
+    outputs: list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +67,14 @@ class Machine:
         self.digest = definition.digest
         self._binding = binding or Binding()
         self._functions = Functions(definition)
-        self.is_async = any(_is_async(code) for code in codes_of(definition))
-        self._decode: Decoder = decode_text if self._binding.text else decode
+        self.is_async = _is_async(definition)
+        self._schema = Schema(definition.input_schema)
+        self._decode: Decoder = decode_text if self._binding.text else decode_exactly if definition.exact_numbers else decode
         self._delivery = Delivery(
             {name: addressing(state, self._functions, self._binding.keys, self._binding.headers)
-             for name, state in definition.states.items() if state.is_end}, self._binding.failure_values)
+             for name, state in definition.states.items() if state.is_end}, Entering(self._functions).message, self._binding.failure_values)
         self._interpreter = Interpreter(definition, self._functions)
-        ends = {name: End(how, self._key_alone(name, how)) for name, how in self._delivery.addressing.items()}
-        self._compiled, self._why_not = generate(Job(definition, self._functions, self._interpreter, ends,
-                                                     self._binding.failure_values, self._binding.text))
+        self._compiled, self._why_not = self._compile()
 
     def bind(self, keys: Mapping[str | None, str] | None = None,
              headers: Mapping[str | None, Mapping[str, str]] | None = None, failure_values: bool = False,
@@ -85,27 +90,30 @@ class Machine:
         self._refuse_async()
         compiled = self._compiled
         if compiled is None:
-            return self._interpreted(values, metas, now, self._interpreter)
+            return self.run_interpreted(values, metas, now)
         tally, moment = Tally(), _moment(now)
-        compiled.run(values, tally, lambda i: self._interpret(i, values, metas, moment, tally, self._interpreter),
+        compiled.run(values, tally, lambda i: self._interpret(i, values, metas, moment, tally),
                      lambda i: _source(metas, i), moment)
         return tally.result()
 
     def run_interpreted(self, values: Sequence[bytes], metas: Metas = None, now: float | None = None) -> BatchResult:
         """Run a batch by the interpreter alone: the answer that `run` is held to."""
         self._refuse_async()
-        return self._interpreted(values, metas, now, self._interpreter)
+        tally, moment = Tally(), _moment(now)
+        for position in range(len(values)):
+            self._interpret(position, values, metas, moment, tally)
+        return tally.result()
+
+    def start(self, values: Sequence[bytes], metas: Metas = None, now: float | None = None) -> Step:
+        """Run a batch until it is done or waits for a call; a machine of pure code is always done."""
+        if not self.is_async:
+            return Done(self.run(values, metas, now))
+        moment = _moment(now)
+        return begin(self._calls([self._walk_of(raw, _source(metas, i), moment) for i, raw in enumerate(values)]))
 
     async def run_async(self, values: Sequence[bytes], metas: Metas = None, now: float | None = None) -> BatchResult:
-        """Run a batch on a machine of any kind; async functions are awaited on the running loop."""
-        if not self.is_async:
-            return self.run(values, metas, now)
-        interpreter = Interpreter(self.definition, self._functions, _awaiting(asyncio.get_running_loop()))
-        return await asyncio.to_thread(self._interpreted, values, metas, now, interpreter)
-
-    def start(self, values: Sequence[bytes], metas: Metas = None, now: float | None = None) -> Done:
-        """Run a batch until it is done or waits for a call; a machine of pure code is always done."""
-        return Done(self.run(values, metas, now))
+        """Run a batch on a machine of any kind; its calls are made on the running loop."""
+        return await _through(self.start(values, metas, now))
 
     def run_records(self, records: Sequence[dict[str, Any]], metas: Metas = None,
                     now: float | None = None) -> BatchResult:
@@ -113,28 +121,25 @@ class Machine:
         self._refuse_async()
         tally, moment = Tally(), _moment(now)
         for position, record in enumerate(records):
-            state = State(copy.deepcopy(record), _source(metas, position), moment)
-            self._delivery.settle(self._interpreter.walk(state), position, tally)
+            self._settle(self._admitted(State(copy.deepcopy(record), _source(metas, position), moment)), position, tally)
         return tally.result()
 
     def process(self, data: dict[str, Any], meta: Meta | None = None, now: float | None = None) -> Trace:
         """One record through the interpreter; never raises for a bad record."""
-        walk, tally, _ = self._one(data, meta, now, None)
-        return _trace(walk, tally)
+        outcome, walk, _, _ = self._one(data, meta, now, None)
+        return _trace(outcome, walk)
 
     async def process_async(self, data: dict[str, Any], meta: Meta | None = None, now: float | None = None) -> Trace:
-        """`process` on a machine of any kind; async functions are awaited on the running loop."""
+        """`process` on a machine of any kind; its calls are made on the running loop."""
         if not self.is_async:
             return self.process(data, meta, now)
-        interpreter = Interpreter(self.definition, self._functions, _awaiting(asyncio.get_running_loop()))
-        state, tally = State(copy.deepcopy(data), no_meta if meta is None else lambda: meta, _moment(now)), Tally()
-        walk = await asyncio.to_thread(interpreter.walk, state)
-        self._delivery.settle(walk, 0, tally)
-        return _trace(walk, tally)
+        walk = self._admitted(State(copy.deepcopy(data), no_meta if meta is None else lambda: meta, _moment(now)))
+        await _through(begin(self._calls([walk])))
+        return _trace(self._delivery.settle(walk, 0, Tally()), walk)
 
     def explain(self, record: dict[str, Any], meta: Meta | None = None, now: float | None = None) -> list[dict[str, Any]]:
         """One record, step by step: data before and after each state, each guard with its value, how it ended."""
-        _, tally, log = self._one(record, meta, now, [])
+        _, _, tally, log = self._one(record, meta, now, [])
         last: dict[str, Any] = {"end": tally.ends[0]}
         if tally.failures:
             failure = tally.failures[0][1]
@@ -159,31 +164,45 @@ class Machine:
         return warnings_of(self.definition)
 
     def _one(self, data: dict[str, Any], meta: Meta | None, now: float | None,
-             log: list[dict[str, Any]] | None) -> tuple[Walk, Tally, list[dict[str, Any]]]:
+             log: list[dict[str, Any]] | None) -> tuple[Outcome, Walk, Tally, list[dict[str, Any]]]:
         self._refuse_async()
-        state = State(copy.deepcopy(data), no_meta if meta is None else lambda: meta, _moment(now))
-        tally, walk = Tally(), self._interpreter.walk(state, log)
-        self._delivery.settle(walk, 0, tally)
-        return walk, tally, log or []
+        walk, tally = self._admitted(State(copy.deepcopy(data), no_meta if meta is None else lambda: meta, _moment(now))), Tally()
+        walk.log = log
+        return self._settle(walk, 0, tally), walk, tally, log or []
 
-    def _interpreted(self, values: Sequence[bytes], metas: Metas, now: float | None,
-                     interpreter: Interpreter) -> BatchResult:
-        tally, moment = Tally(), _moment(now)
-        for position in range(len(values)):
-            self._interpret(position, values, metas, moment, tally, interpreter)
+    def _interpret(self, position: int, values: Sequence[bytes], metas: Metas, now: float, tally: Tally) -> None:
+        """One value through the interpreter: the answer that counts."""
+        self._settle(self._walk_of(values[position], _source(metas, position), now), position, tally)
+
+    def _walk_of(self, raw: bytes, source: MetaSource, now: float) -> Walk:
+        try:
+            return self._admitted(State(self._decode(raw), source, now))
+        except Malformed as error:
+            return Walk(State({}, source, now), failure=Failure("malformed", error="Malformed", message=str(error)))
+
+    def _admitted(self, state: State) -> Walk:
+        """A walk that has not begun; one that the input schema refuses has failed already."""
+        refusal = self._schema.refusal(state.data)
+        return Walk(state, failure=None if refusal is None else Failure("schema", error="ValidationError", message=refusal))
+
+    def _settle(self, walk: Walk, position: int, tally: Tally) -> Outcome:
+        if walk.failure is None:
+            self._interpreter.walk(walk)
+        return self._delivery.settle(walk, position, tally)
+
+    def _calls(self, walks: Sequence[Walk]) -> Pendings:
+        """The walks of a batch, side by side."""
+        yield from Waves(self._interpreter).run([walk for walk in walks if walk.failure is None])
+        tally = Tally()
+        for position, walk in enumerate(walks):
+            self._delivery.settle(walk, position, tally)
         return tally.result()
 
-    def _interpret(self, position: int, values: Sequence[bytes], metas: Metas, now: float, tally: Tally,
-                   interpreter: Interpreter) -> None:
-        """One value through the interpreter: the answer that counts."""
-        try:
-            record = self._decode(values[position])
-        except Malformed as error:
-            tally.ends.append(None)
-            tally.failures.append((position, Failure("malformed", error="Malformed", message=str(error))))
-            return
-        walk = interpreter.walk(State(record, _source(metas, position), now))
-        self._delivery.settle(walk, position, tally)
+    def _compile(self) -> tuple[Compiled | None, tuple[tuple[str, str], ...]]:
+        if self.is_async or self.definition.input_schema is not None or self.definition.exact_numbers:
+            return None, ((self.definition.start, "calls that wait, input_schema and exact numbers are the interpreter's"),)
+        ends = {name: End(how, self._key_alone(name, how)) for name, how in self._delivery.addressing.items()}
+        return generate(Job(self.definition, self._functions, self._interpreter, ends, self._binding.failure_values, self._binding.text))
 
     def _key_alone(self, name: str, how: Addressing) -> Code | None:
         """The formula of an end's key, where the key is all that is computed for it."""
@@ -197,15 +216,24 @@ class Machine:
             raise AsyncMachineError(f"{self.definition.name} has async functions: use run_async")
 
 
-def _trace(walk: Walk, tally: Tally) -> Trace:
-    end = walk.end
-    return Trace(tally.ends[0], walk.state.data, tuple(walk.path), tally.failures[0][1] if tally.failures else None,
-                 None if end is None else end.outcome or "output", None if end is None else end.route)
+async def _through(step: Step) -> BatchResult:
+    while not isinstance(step, Done):
+        step = step.answer(await perform(step.pending))
+    return step.result
 
 
-def _is_async(code: object) -> bool:
-    return isinstance(code, Code) and (
-        inspect.iscoroutinefunction(code.function) or isinstance(code.tree, ast.AsyncFunctionDef))
+def _trace(outcome: Outcome, walk: Walk) -> Trace:
+    last = outcome.walk or walk
+    end = last.end
+    outputs = None if walk.children is None else [leaf.state.data for leaf in leaves(walk)]
+    return Trace(outcome.end, last.state.data, last.whole, outcome.failure, None if end is None else end.outcome or "output",
+                 None if end is None else end.route, outputs)
+
+
+def _is_async(definition: Definition) -> bool:
+    """Whether some call has to wait for the host."""
+    retried = {id(code): state.retry for state in definition.states.values() for code in state.transforms}
+    return any(waits(code, retried.get(id(code))) for code in all_codes(definition))
 
 
 def _source(metas: Metas, position: int) -> MetaSource:
@@ -220,15 +248,3 @@ def _source(metas: Metas, position: int) -> MetaSource:
 def _moment(now: float | None) -> float:
     """`now` of a batch: what the host says, or the clock."""
     return time.time() if now is None else now
-
-
-def _awaiting(loop: asyncio.AbstractEventLoop) -> Resolve:
-    """Await answers on the host's loop from the thread that interprets."""
-    def resolve(value: Any) -> Any:
-        if not inspect.isawaitable(value):
-            return value
-
-        async def answer() -> Any:
-            return await value
-        return asyncio.run_coroutine_threadsafe(answer(), loop).result()
-    return resolve

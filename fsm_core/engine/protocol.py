@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+import inspect
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +19,97 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """The batch waits: the host calls `function` with `records` before `deadline` (seconds, None: none)."""
+class Pending:
+    """A call that the machine waits for.
 
+    `function` gets the list `records` where `batch`, else the only item of it. `delay` seconds are to pass before, and the
+    answer is to come within `deadline` seconds (None: whenever). The answer is a list, one item a record, an Exception among
+    them failing that record alone; or an Exception that fails the call.
+    """
+
+    name: str
     function: Callable[..., Any]
-    records: Sequence[dict[str, Any]]
+    records: Sequence[Any]
+    batch: bool = False
     deadline: float | None = None
+    delay: float = 0.0
+
+
+Answer = list[Any] | Exception
+Pendings = Generator[Pending, Answer, BatchResult]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The batch waits for a call: make it, then `answer`."""
+
+    pending: Pending
+    _rest: Pendings
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """See `Pending`."""
+        return self.pending.function
+
+    @property
+    def records(self) -> Sequence[Any]:
+        """See `Pending`."""
+        return self.pending.records
+
+    @property
+    def deadline(self) -> float | None:
+        """See `Pending`."""
+        return self.pending.deadline
+
+    @property
+    def delay(self) -> float:
+        """See `Pending`."""
+        return self.pending.delay
+
+    def answer(self, given: Answer) -> Step:
+        """Go on with what the call gave. Each call is answered once."""
+        try:
+            return Call(self._rest.send(given), self._rest)
+        except StopIteration as stop:
+            return Done(stop.value)
 
 
 Step = Done | Call
+
+
+def begin(rest: Pendings) -> Step:
+    """Run a batch up to its first call, or its end."""
+    try:
+        return Call(next(rest), rest)
+    except StopIteration as stop:
+        return Done(stop.value)
+
+
+async def perform(pending: Pending) -> Answer:
+    """Make the call on the running loop; a function that is not async is called in a thread."""
+    if pending.delay:
+        await asyncio.sleep(pending.delay)
+    try:
+        answer = await asyncio.wait_for(_called(pending), pending.deadline)
+    except TimeoutError as error:
+        return error if str(error) or pending.deadline is None else TimeoutError(f"no answer within {pending.deadline:g} s")
+    except Exception as error:  # noqa: BLE001 - whatever it raises is its answer
+        return error
+    return list(answer) if pending.batch and isinstance(answer, list | tuple) else [answer]
+
+
+async def _called(pending: Pending) -> Any:
+    given = pending.records if pending.batch else pending.records[0]
+    if inspect.iscoroutinefunction(pending.function):
+        return await pending.function(given)
+    answer = await asyncio.to_thread(pending.function, given)
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+def perform_at_once(pending: Pending) -> Answer:
+    """Make the call here and now, without the delay and with no deadline: for functions that stand in for the real ones."""
+    try:
+        answer = pending.function(list(pending.records) if pending.batch else pending.records[0])
+    except Exception as error:  # noqa: BLE001 - whatever it raises is its answer
+        return error
+    return list(answer) if pending.batch else [answer]

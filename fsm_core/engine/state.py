@@ -28,15 +28,16 @@ def no_meta() -> Meta:
 
 
 class State:
-    """One record on its way. `meta` is built only when it is read."""
+    """One record on its way. `meta` is built only when it is read; `lets` are the names of the state that it is in."""
 
-    __slots__ = ("_meta", "_source", "context", "data", "error", "message", "now")
+    __slots__ = ("_meta", "_source", "context", "data", "error", "lets", "message", "now")
 
     def __init__(self, data: dict[str, Any], source: MetaSource = no_meta, now: float = 0.0) -> None:
         self.data = data
         self.context: dict[str, Any] = {}
         self.error: Fields | None = None
         self.message: str | None = None
+        self.lets: dict[str, Any] = {}
         self.now = now
         self._source = source
         self._meta: Fields | None = None
@@ -47,3 +48,10 @@ class State:
         if self._meta is None:
             self._meta = Fields(self._source()._asdict())
         return self._meta
+
+    def child(self, data: dict[str, Any]) -> State:
+        """Where a child of a fan-out starts."""
+        child = State(data, self._source, self.now)
+        child._meta = self._meta
+        child.context, child.error, child.message, child.lets = dict(self.context), self.error, self.message, self.lets
+        return child

@@ -218,6 +218,7 @@ class Walking(Branches):
         if flow.child:
             write(flow, f"if _end is None: _end = {here.name!r}")
         else:
+            write(flow, "if not _rows: raise _Unusual  # one drop, however many children")
             write(flow, "_extend(_rows); _walks(_w)")
             write(flow, f"_ends[_i] = _end or {here.name!r}")
         self._leave_loop(flow)
@@ -247,7 +248,7 @@ class Walking(Branches):
         write = self._source.line
         if flow.child:
             write(flow, f"if _end is None: _end = {end.name!r}")
-            write(flow, f"_w.append({self._leaf(Leaf(flow.path, flow.arcs, drop))})")
+            write(flow, f"_w.append({self._leaf(Leaf(flow.path, flow.arcs))})")
         else:
             if end.name != self.usual:
                 write(flow, f"_ends[_i] = {end.name!r}")
