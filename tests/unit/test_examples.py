@@ -15,11 +15,14 @@ from typing import Any
 import pytest
 
 from fsm_core import load
+from fsm_core.casebook import run_tests, untaken_arcs
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 COMMANDS = {found[1]: found[0] for found in re.findall(r"^((?:fsm-worker|python) .*?examples/(\w+)/.*)$", (EXAMPLES / "README.md").read_text(), re.MULTILINE)}
 MACHINES = sorted(p for p in EXAMPLES.glob("*/*.yaml") if p.name != "worker.yaml")
+
+UNTESTED = ("file_to_file", "generator_to_file", "logs", "migration")
 
 
 def run(name: str, folder: Path) -> str:
@@ -54,6 +57,15 @@ def test_every_example_has_its_command() -> None:
 def test_check_finds_nothing(machine: Path) -> None:
     """As a file, not trusted."""
     assert [f for f in load(machine).check() if f.severity != "info"] == []
+
+
+@pytest.mark.parametrize("machine", [p for p in MACHINES if p.parent.name not in UNTESTED], ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_its_own_tests_pass_and_take_every_arc(machine: Path) -> None:
+    """The tests that stand in the document."""
+    loaded = load(machine)
+    results = run_tests(loaded)
+    assert [(r.name, r.lines()) for r in results if not r.passed] == []
+    assert [arc.name for arc in untaken_arcs(loaded.definition, results)] == []
 
 
 def test_file_to_file(tmp_path: Path) -> None:
