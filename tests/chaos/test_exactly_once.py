@@ -144,3 +144,28 @@ def test_the_control_is_caught(kafka: Broker, tmp_path: Path, record_property: R
         verdict = judge(kafka.bootstrap, topics, sent)
         record_property("verdict", str(verdict))
         assert verdict.duplicates and not verdict.lost, verdict
+
+
+@pytest.mark.timeout(90)
+def test_a_chain_comes_to_its_end(kafka: Broker, tmp_path: Path) -> None:
+    """A second worker reads what the first commits: its offsets pass the markers, so lag reads 0, and every record is through once."""
+    first = three_topics(kafka.bootstrap)
+    second = Topics(first.output, create_topic(kafka.bootstrap, PARTITIONS, name="end"), first.dead)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    chain = [Worker(alert(tmp_path / name, kafka.bootstrap, topics)) for name, topics in (("a", first), ("b", second))]
+    with workers(*chain) as members:
+        for member in members:
+            member.ready()
+        with Feed(kafka.bootstrap, first.input, PARTITIONS, 0) as feed:
+            feed.put(3000)
+            sent = feed.stop()
+        for topics in (first, second):
+            offsets = Offsets(kafka.bootstrap, topics)
+            offsets.await_end(30)
+            offsets.close()
+        await_true("lag reads 0", lambda: all(p["lag"] == 0 for p in chain[1].status()["partitions"]), 10)
+        assert chain[1].metric("fsm_worker_transactions_total") > 0
+        assert [m.terminate() for m in members] == [0, 0]
+    verdict = judge(kafka.bootstrap, second, sent)
+    assert (verdict.lost, verdict.duplicates, verdict.disordered) == (0, 0, 0), verdict

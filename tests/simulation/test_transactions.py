@@ -118,3 +118,29 @@ async def test_the_interval_grows_with_the_lanes() -> None:
     await until(it.done)
     assert 0.38 < loop.time() - started < 2
     await it.finish()
+
+
+async def test_a_lane_that_is_closed_while_it_opens_leaves_no_producer() -> None:
+    """Starting a producer may take longer than the group waits."""
+    it = world()
+    await it.join()
+    process = it.processes[0]
+    guarantee, lane = process.guarantee, process.member.lanes[Partition(IN, 0)]
+    await until(lambda: lane.phase == "running")
+    start, going = guarantee._start, asyncio.Event()
+
+    async def slowly(partition: Partition) -> Any:
+        await going.wait()
+        return await start(partition)
+
+    guarantee._start = slowly
+    opening = asyncio.create_task(guarantee.open(lane))
+    await asyncio.sleep(0)
+    lane.close()
+    going.set()
+    assert await opening is None
+    assert lane not in guarantee._sessions
+    await until(lambda: all(p.closed for p in it.kafka.producers[2:]))
+    guarantee._start = start
+    await it.rebalance()
+    await it.finish()

@@ -68,6 +68,7 @@ class ExactlyOnce:
             except Unsettled as error:
                 log.warning("a transaction is not over though its producer is shut out: aborting it again", partition=str(lane), error=str(error))
                 await bounded(session.producer.repair(self._targets(), {lane.partition: 0}), "repair")
+        self._drop(lane)  # closed meanwhile: nobody else would
         return None
 
     def _drop(self, lane: Lane) -> None:
