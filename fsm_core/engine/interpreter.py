@@ -78,6 +78,7 @@ class Interpreter:
             items = yield from self._entering.steps(here, state)
         except StepFailed as error:
             state.data = before
+            self._note_lets(here, walk)
             target = _caught(here, error)
             if target is None:
                 raise
@@ -85,11 +86,17 @@ class Interpreter:
             state.message = None
             walk.note(state=here.name, error=dict(state.error), to=target)
             return target
+        self._note_lets(here, walk)
         walk.note(state=here.name, before=before, after=state.data)
         if items is not None:
             walk.note(state=here.name, fan_out=len(items))
             walk.children = [walk.child(item, here) for item in items]
         return None
+
+    def _note_lets(self, here: StateDefinition, walk: Walk) -> None:
+        """What the names of a state stand for, as far as it came; before the note of the state itself."""
+        if walk.log is not None and walk.state.lets:
+            walk.note(let=dict(walk.state.lets), of=here.name)
 
     def _leave(self, here: StateDefinition, walk: Walk) -> Generator[Request, Any, str | None]:
         """Where the record goes from a state; None: it ends here."""

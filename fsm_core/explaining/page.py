@@ -44,10 +44,12 @@ def _visit(story: Story, visit: Visit) -> str:
 
 
 def _rows(visit: Visit) -> Iterator[str]:
+    for name, of in visit.lets.items():
+        yield f'<div class="row soft">let {shown(name)} = {shown(value(of))}</div>'
     for change in visit.changes:
         yield f'<div class="row {change.kind}">{_SIGNS[change.kind]} {shown(_changed(change))}</div>'
-    for other in visit.others:
-        yield f'<div class="row soft">{shown(", ".join(f"{k}: {value(v)}" for k, v in other.items()))}</div>'
+    if visit.children is not None:
+        yield f'<div class="row">{visit.children} records go on from here, each on its own</div>'
     if visit.error is not None:
         yield f'<div class="row bad">{shown(failure_line(visit.error))}</div>'
     for guard in visit.guards:

@@ -31,7 +31,7 @@ class Guard:
 
 @dataclass(slots=True)
 class Visit:
-    """A state on the way. `after` is the record as it left it; `error` what a catch sent on; `others` are notes of any other kind."""
+    """A state on the way. `after` is the record as it left it; `lets` what its names stood for; `children` of a fan-out; `error` what a catch sent on."""
 
     state: str
     description: str = ""
@@ -39,8 +39,9 @@ class Visit:
     after: Mapping[str, Any] | None = None
     guards: list[Guard] = field(default_factory=list)
     to: str | None = None
+    lets: Mapping[str, Any] = field(default_factory=dict)
+    children: int | None = None
     error: Mapping[str, Any] | None = None
-    others: list[Mapping[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,11 @@ def story_of(definition: Definition, record: Mapping[str, Any], steps: Sequence[
     failure = last.get("failure")
     visits = list(_visits(definition, steps[:-1]))
     if failure and failure.get("state") and (not visits or visits[-1].state != failure["state"]):
-        visits.append(Visit(failure["state"], _about(definition, failure["state"])))
+        lets: Mapping[str, Any] = next((step["let"] for step in steps[-2:-1] if step.get("of") == failure["state"]), {})
+        visits.append(Visit(failure["state"], _about(definition, failure["state"]), lets=lets))
     for here, following in pairwise(visits):
-        here.to = here.to or following.state
+        if here.children is None and not _ends(definition, here.state):
+            here.to = here.to or following.state
     end: str | None = last.get("end")
     outcome = definition.states[end].outcome if end is not None and end in definition.states else None
     return Story(f"{definition.name} {definition.version}".strip(), definition.description, record, tuple(visits), end, outcome, failure, tuple(unfused))
@@ -77,26 +80,39 @@ def story_of(definition: Definition, record: Mapping[str, Any], steps: Sequence[
 
 def _visits(definition: Definition, steps: Sequence[Mapping[str, Any]]) -> Iterator[Visit]:
     here: Visit | None = None
+    lets: Mapping[str, Any] = {}
     for step in steps:
-        if "state" in step and ("after" in step or "error" in step):
+        if "let" in step:
+            lets = step["let"]
+        elif "after" in step or "error" in step:
             if here is not None:
                 yield here
-            here = _visit(definition, step)
-        elif "condition" in step and here is not None:
-            here.guards.append(Guard(step.get("arc", ""), step["condition"], step.get("value", step.get("taken"))))
+            here, lets = _visit(definition, step, lets), {}
         elif here is not None:
-            here.others.append(step)
+            _add(here, step)
     if here is not None:
         yield here
 
 
-def _visit(definition: Definition, step: Mapping[str, Any]) -> Visit:
+def _add(here: Visit, step: Mapping[str, Any]) -> None:
+    if "fan_out" in step:
+        here.children = step["fan_out"]
+    elif "switch" in step:
+        here.guards.append(Guard(step["arc"], step["switch"], step["value"]))
+    elif "condition" in step:
+        here.guards.append(Guard(step["arc"], step["condition"], step["taken"]))
+
+
+def _ends(definition: Definition, state: str) -> bool:
+    """It ends there: an end of a pushed network goes on."""
+    return state in definition.states and definition.states[state].is_end and not definition.states[state].returns
+
+
+def _visit(definition: Definition, step: Mapping[str, Any], lets: Mapping[str, Any]) -> Visit:
     about = _about(definition, step["state"])
     if "error" in step:
-        return Visit(step["state"], about, error=step["error"], to=step.get("to"))
-    after = step["after"]
-    before = step.get("before")
-    return Visit(step["state"], about, tuple(changes(before, after)) if isinstance(before, Mapping) and isinstance(after, Mapping) else (), after)
+        return Visit(step["state"], about, error=step["error"], to=step.get("to"), lets=lets)
+    return Visit(step["state"], about, tuple(changes(step["before"], step["after"])), step["after"], lets=lets)
 
 
 def _about(definition: Definition, state: str) -> str:

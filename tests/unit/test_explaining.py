@@ -133,3 +133,14 @@ def test_verb_prints_the_generated_code(tmp_path: Path) -> None:
 def test_verb_refuses(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
     """Usage 2; a record that is none 1."""
     assert explain(tmp_path, *arguments).returncode == code
+
+
+def test_lets_switches_and_children_are_told() -> None:
+    """What names stood for, what a switch gave, how many records a fan-out made; an end leads nowhere."""
+    machine = load(_document(), trusted=False)
+    steps = [{"let": {"qty": 2}, "of": "row"}, {"state": "row", "before": {}, "after": {}}, {"arc": "row->switch", "switch": "data.type", "value": "x", "taken": True},
+             {"state": "priced", "before": {}, "after": {}}, {"state": "priced", "fan_out": 2}, {"state": "output", "before": {}, "after": {}},
+             {"state": "output", "before": {}, "after": {}}, {"end": "output"}]
+    visits = story_of(machine.definition, {}, steps).visits
+    assert [(v.state, v.to, v.children) for v in visits] == [("row", "priced", None), ("priced", None, 2), ("output", None, None), ("output", None, None)]
+    assert (visits[0].lets, visits[0].guards[0].value) == ({"qty": 2}, "x")

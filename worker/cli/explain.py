@@ -151,6 +151,8 @@ def _print_visit(console: Any, visit: Visit) -> None:
     from fsm_core.explaining.words import failure_line, value
 
     console.print(Text("● " + visit.state, "bold cyan"), Text(visit.description, "dim"))
+    for name, of in visit.lets.items():
+        console.print(Text(f"    let {name} = {value(of)}", "dim"))
     for change in visit.changes:
         match change.kind:
             case "added":
@@ -159,8 +161,8 @@ def _print_visit(console: Any, visit: Visit) -> None:
                 console.print(Text(f"    - {change.path} (was {value(change.before)})", "red"))
             case _:
                 console.print(Text(f"    ~ {change.path} = {value(change.after)} (was {value(change.before)})", "yellow"))
-    for other in visit.others:
-        console.print(Text("    " + ", ".join(f"{name}: {value(of)}" for name, of in other.items()), "dim"))
+    if visit.children is not None:
+        console.print(Text(f"    {visit.children} records go on from here, each on its own"))
     if visit.error is not None:
         console.print(Text(f"    ! {failure_line(visit.error)}", "red"))
     for guard in visit.guards:
