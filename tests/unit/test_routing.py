@@ -114,3 +114,13 @@ def test_a_route_has_its_own_headers_setting() -> None:
                      headers=above, routes={"r": SimpleNamespace(topic="out", headers=own)})
         copied = {r[4]: bool(r[3]) for r in sent(part)}
         assert copied == {0: above == "copy", 1: own == "copy"}
+
+
+def test_children_count_once_and_go_together_or_not_at_all() -> None:
+    """A fan-out with one child too large is one dead letter, and no sibling of it is sent."""
+    rows = [(0, None, b"a", SOURCE, None, None), (0, None, b"b", SOURCE, None, None), (1, None, b"c", SOURCE, None, None),
+            (1, None, b"v" * 2000, SOURCE, None, None), (1, None, b"v" * 2000, SOURCE, None, None), (2, None, b"d", SOURCE, None, None)]
+    part = route([record(key=b"k"), record(key=b"k"), record(key=b"l")], rows, max_message_bytes=1500)
+    assert sorted(x[2] for x in sent(part)) == [b"a", b"b", b"d"]
+    assert [(x[4], x[5]) for x in letters(part)] == [(1, "too_large")]
+    assert dict(part.outcomes) == {"output": 2, "failed": 1, "drop": 0}

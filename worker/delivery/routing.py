@@ -117,7 +117,7 @@ class Router:
         records, groups, hash_, topics = part.records, part.groups, murmurhash2, self.topics
         now = int(time.time() * 1000)
         loose = part.partition  # without a key: by source partition, as dead letters, so that its order is kept
-        sent = 0
+        known = len(failures)
         family = Family(rows) if self.provenance else None
         route_before: object = self
         for place, route, value, key, headers, timestamp in rows:
@@ -150,8 +150,21 @@ class Router:
                 groups[target].append(item)  # type: ignore[arg-type]
             else:
                 groups[target] = [item]  # type: ignore[list-item]
-            sent += 1
-        part.outcomes["output"] += sent
+        refused = {place for place, _ in failures[known:]}
+        part.outcomes["output"] += len({row[0] for row in rows}) - len(refused)
+        if refused:
+            self._withdraw(part, refused)
+            failures[known:] = dict(reversed(failures[known:])).items()  # the first of each
+
+    @staticmethod
+    def _withdraw(part: Part, refused: set[int]) -> None:
+        """The children of a fan-out go together or not at all."""
+        for target, items in list(part.groups.items()):
+            left = [item for item in items if item[4] not in refused]
+            if left:
+                part.groups[target] = left
+            else:
+                del part.groups[target]
 
     def _headers(self, part: Part, record: Any, stated: list[tuple[str, bytes]] | None, copies: bool) -> list[tuple[str, bytes | None]]:
         own = {name for name, _ in stated or ()}
