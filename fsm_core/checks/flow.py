@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import replace
 
 from fsm_core.checks.facts import ALL, Fact, from_schema, join, widened
-from fsm_core.checks.narrowing import Env
+from fsm_core.checks.narrowing import Env, assume
 from fsm_core.checks.notes import Notes
 from fsm_core.checks.steps import OPEN, Steps
 from fsm_core.definition import Arc, Definition, Finding, State, Switch, Way
@@ -94,7 +95,7 @@ class Flow:
             if arc.switch is not None:
                 yield from self._switched(arc.switch, here, stack)
                 self._messaged(arc, here)
-                here = here if arc.switch.default is None else None
+                here = None if arc.switch.default is not None or self._all_cased(arc.switch, here) else here
                 continue
             if arc.condition is not None:
                 truth = self.steps.value(arc.condition, here).truth
@@ -138,8 +139,17 @@ class Flow:
                         self.notes.say(216, f"no case of the switch takes '{value}'")
         elif fact.types != ALL and "string" not in fact.types:
             self.notes.say(320, f"the switch is over `{switch.on.source}`, which is no text")
-        for way in (*switch.cases.values(), *(() if switch.default is None else (switch.default,))):
-            yield self._way(way, stack), env["data"]
+        tree = self.steps.tree(switch.on)
+        for case, way in switch.cases.items():
+            taken = env if tree is None else assume(ast.Compare(tree, [ast.Eq()], [ast.Constant(case)]), env, True)
+            if taken is not None:
+                yield self._way(way, stack), taken["data"]
+        if switch.default is not None:
+            yield self._way(switch.default, stack), env["data"]
+
+    def _all_cased(self, switch: Switch, env: Env) -> bool:
+        fact = self.steps.value(switch.on, env)
+        return fact.values is not None and all(kind == "string" and value in switch.cases for kind, value in fact.values)
 
     def _way(self, way: Way, stack: tuple[str, ...]) -> Point:
         if way.push is None:
