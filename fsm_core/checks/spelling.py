@@ -1,0 +1,74 @@
+"""Field names that stand once and are one slip of the finger from a name that stands elsewhere."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+
+from fsm_core.checks.logic import place
+from fsm_core.checks.steps import Steps
+from fsm_core.definition import Arc, Code, Definition, Finding, Mark, Rules, State
+
+
+def spelling_findings(definition: Definition, steps: Steps) -> Iterator[Finding]:
+    """Findings 301 as info: without a schema a field that nobody else knows may still be in the input."""
+    seen: Counter[str] = Counter()
+    where: dict[str, Mark] = {}
+    for state in definition.states.values():
+        for name, mark in _of_state(state, steps):
+            seen[name] += 1
+            where[name] = mark
+    for arc in definition.arcs:
+        for name, mark in _of_arc(arc, steps):
+            seen[name] += 1
+            where[name] = mark
+    given = {str(n) for test in definition.tests for n in (test.get("given") or {})}
+    for name, count in seen.items():
+        near = next((n for n in (*seen, *given) if count == 1 and n not in (name,) and name not in given and _one_slip(name, n)), None)
+        if near is not None and (seen[near] > 1 or near in given or near > name):
+            yield Finding(301, "info", f"the field '{name}' stands nowhere else", where[name], f"did you mean '{near}'?")
+
+
+def _of_state(state: State, steps: Steps) -> Iterator[tuple[str, Mark]]:
+    for rule in state.validates:
+        if isinstance(rule, Rules):
+            yield from ((n, state.mark) for n in (*rule.required, *rule.types, *rule.ranges))
+    yield from ((a.path[0], a.mark) for a in state.assigns)
+    yield from ((r.path[0], r.mark) for r in state.removes)
+    yield from ((r.source[0], r.mark) for r in state.renames)
+    yield from ((n, state.mark) for n in state.keep or ())
+    codes = (*state.validates, *state.transforms, *(a.template for a in state.assigns), *(x.template for x in state.lets), state.key, state.timestamp,
+             *(r.condition for r in state.requires), *(t for _, t in state.headers), state.record, state.fan_out)
+    for code in codes:
+        if code is not None and code is not True and not isinstance(code, Rules):
+            yield from _reads(code, steps, state.mark)
+
+
+def _of_arc(arc: Arc, steps: Steps) -> Iterator[tuple[str, Mark]]:
+    for code in (arc.condition, arc.message, None if arc.switch is None else arc.switch.on, *arc.transforms):
+        if code is not None:
+            yield from _reads(code, steps, arc.mark)
+
+
+def _reads(code: object, steps: Steps, mark: Mark) -> Iterator[tuple[str, Mark]]:
+    tree = steps.tree(code)
+    for node in ast.walk(tree) if tree is not None else ():
+        found = place(node)
+        if found is not None and found[0] == "data" and len(found[1]) == 1 and isinstance(found[1][0], str):
+            yield found[1][0], code.mark if isinstance(code, Code) else mark
+        for key in node.keys if isinstance(node, ast.Dict) else ():
+            if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                yield key.value, mark
+
+
+def _one_slip(a: str, b: str) -> bool:
+    """Two neighbours swapped, or in longer names one letter too many, too few or wrong; no digits, no plurals."""
+    if min(len(a), len(b)) < 3 or any(c.isdigit() for c in a + b) or abs(len(a) - len(b)) > 1 or a.rstrip("s") == b.rstrip("s"):
+        return False
+    at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    if len(a) == len(b):
+        swapped = a[at:at + 2] == b[at:at + 2][::-1] and a[at + 2:] == b[at + 2:]
+        return swapped or (len(a) > 4 and a[at + 1:] == b[at + 1:])
+    long, short = (a, b) if len(a) > len(b) else (b, a)
+    return len(short) > 3 and long[at + 1:] == short[at:]
