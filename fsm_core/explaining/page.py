@@ -66,7 +66,7 @@ def _changed(change: Change) -> str:
 
 def _end(story: Story) -> str:
     if story.failure is not None:
-        return f'<p class="end bad">failed: {shown(failure_line(story.failure))}</p>'
+        return f'<p class="end bad">dead letter: {shown(failure_line(story.failure))}</p>'
     return f'<p class="end">ends in {shown(str(story.end))} ({shown(str(story.outcome))})</p>'
 
 

@@ -13,7 +13,7 @@ PAGE_STYLE = """
 body { margin: 0 auto; padding: 24px 32px 64px; color: var(--ink); background: var(--paper); font: 15px/1.5 "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif }
 h1 { margin: 0; font-size: 24px } h1 small, .soft { color: var(--soft); font-weight: 400 } h2 { margin: 32px 0 8px; font-size: 18px }
 .drawing { overflow: auto; margin: 16px 0; border: 1px solid var(--rule); border-radius: 10px }
-.drawing svg { display: block; margin: 0 auto }
+.drawing svg { display: block; margin: 0 auto; max-width: 100%; height: auto }
 table { border-collapse: collapse } td, th { padding: 6px 28px 6px 0; text-align: left; vertical-align: top; border-top: 1px solid var(--rule) }
 th { color: var(--soft); font-weight: 600; border-top: 0 } code { font: 13px ui-monospace, "SF Mono", Menlo, Consolas, monospace; background: var(--code); padding: 1px 5px; border-radius: 4px; overflow-wrap: anywhere }
 tr:target td { background: var(--code) } .legend { color: var(--soft); font-size: 13px } .legend b { font-weight: 600 }

@@ -48,7 +48,7 @@ def drawn(shape: Shape, placed: Placed, link: str) -> str:
     """The SVG element. `link` is what goes before a state's name in the address that a click on it opens; empty: no links."""
     wide, high = round(placed.width + 2 * MARGIN), round(placed.height + 2 * MARGIN)
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" class="fsm" viewBox="{-MARGIN} {-MARGIN} {wide} {high}" width="{wide}" height="{high}" '
-             f'role="img" aria-label="{shown(shape.name)}">', f"<style>{STYLE}</style>", "<defs>"]
+             f'style="min-width:{wide * 3 // 4}px" role="img" aria-label="{shown(shape.name)}">', f"<style>{STYLE}</style>", "<defs>"]
     parts += [f'<marker id="fsm-{kind}" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" '
               f'orient="auto"><path class="tip-{kind}" d="M0 0.6 L8 4 L0 7.4 z"/></marker>' for kind in _KINDS]
     parts += ["</defs>", *(_group(group, box) for group, box in placed.groups)]

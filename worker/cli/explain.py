@@ -138,7 +138,7 @@ def _print(story: Story) -> None:
     for visit in story.visits:
         _print_visit(console, visit)
     if story.failure is not None:
-        console.print(Text(f"failed: {failure_line(story.failure)}", "bold red"))
+        console.print(Text(f"dead letter: {failure_line(story.failure)}", "bold red"))
     else:
         console.print(Text(f"ends in {story.end} ({story.outcome})", "bold green" if story.outcome == "output" else "bold"))
     for state, why in story.unfused:
