@@ -36,6 +36,7 @@ from worker.runtime.member import Member, Policy
 from worker.runtime.observation import Counters
 from worker.runtime.ports import Consumer, Partition, Producer, TopicFacts, Transactional
 from worker.runtime.supervisor import Ending, Supervisor
+from worker.runtime.threads import CallThreads
 from worker.telemetry import logs
 from worker.telemetry.live import InFlightLimits, Live
 from worker.telemetry.metrics import exposition, registry
@@ -99,6 +100,7 @@ async def run_worker(loaded: LoadedConfig, on_ready: Callable[[dict[str, Any]], 
     logs.setup(loaded.config.log.level, loaded.config.log.format)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(CallThreads())
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stopped.set)
     loop.add_signal_handler(signal.SIGHUP, log.info, "SIGHUP: nothing is reloaded now")  # its default would end the process

@@ -68,12 +68,12 @@ class Process:
     def __init__(self, world: World, drain: float) -> None:
         self.world, self.consumer, self.counters = world, FakeConsumer(world.kafka), Counters()
         self.stops: list[BaseException | str] = []
-        active = Active(FakeMachine(), world.router)
+        self.active = Active(world.machine, world.router)
 
         def backoff() -> Backoff:
             return Backoff(0.001, 2, 0.004)
 
-        router = lambda: active.router  # noqa: E731 - asked anew each time
+        router = lambda: self.active.router  # noqa: E731 - asked anew each time
         self.guarantee: Any = AtLeastOnce(GroupOffsets(self.consumer, self.counters), world.kafka.producer(), world.kafka.producer(False), router,
                                           self.counters, backoff, world.look_again)
         if world.guarantee == "exactly_once":
@@ -82,7 +82,7 @@ class Process:
                                          Pace(0.003, 0.004, 0.003), world.look_again)
         self.limits = world.limits()
         breaker = Breaker(world.breaker)
-        self.member = Member(self.consumer, self.guarantee, lambda: active, Policy(3, 0.0, drain, "earliest", world.session), self.limits,
+        self.member = Member(self.consumer, self.guarantee, lambda: self.active, Policy(3, 0.0, drain, "earliest", world.session), self.limits,
                              breaker, self.counters, backoff, self.stops.append)
         self.reader = Reader(self.consumer, self.member.lanes, self.counters, self.limits, FETCH, self.member.lost)
         self._tasks: list[asyncio.Task[None]] = []
@@ -140,6 +140,7 @@ class World:
     session: float = 10.0
     guarantee: str = "at_least_once"
     limits: Callable[[], Limits] = lambda: Limits(MOST_IN_FLIGHT, 1 << 30, 0.5, 1 << 30, FETCH)
+    machine: Any = field(default_factory=FakeMachine)
     breaker: Any = field(default_factory=lambda: SimpleNamespace(action="off"))
 
     def __post_init__(self) -> None:

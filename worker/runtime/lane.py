@@ -44,6 +44,7 @@ class Lane:
         self.trouble: Exception | None = None
         self.attempt = self.version = 0
         self.last_timestamp = 0
+        self.taken_in_hand: float | None = None  # when the slice was taken that the machine has now
         self._paused_for_real = True  # the listener pauses what it is assigned
         self._wake = asyncio.Event()
 
@@ -246,7 +247,7 @@ class Lane:
     def view(self, now: float) -> PartitionView:
         """As others see it."""
         end = max(self.consumer.high_watermark(self.partition), self.position)
-        oldest = self.pending[0].taken_at if self.pending else self.queue[0][0] if self.queue else now
+        oldest = self.pending[0].taken_at if self.pending else self.taken_in_hand or (self.queue[0][0] if self.queue else now)
         done = self.acked if self.acked >= 0 else end
         lag = max(0, end - done)
         behind = max(0.0, time.time() - self.last_timestamp / 1000) if lag and self.last_timestamp > 0 else 0.0

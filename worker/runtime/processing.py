@@ -42,9 +42,15 @@ class Processing:
             values = [v for v in values if v is not None]
         metas = _metas(lane, records, positions)
         run = active.machine.run_async if active.machine.is_async else active.machine.run
-        result = run(values, metas, time.time())
-        if active.machine.is_async:
-            result = await result
+        lane.taken_in_hand = taken_at
+        try:
+            result = run(values, metas, time.time())
+            if active.machine.is_async:
+                result = await result
+        finally:
+            lane.taken_in_hand = None
+        if lane.phase == "closed":  # while the machine's calls were answered: the records are somebody else's
+            return
         machine_done = time.monotonic()
         active.router.outgoing(part, positions, empty, result)
         if self._tripped(lane, part):
