@@ -71,3 +71,19 @@ def test_run_reports_every_problem_and_exits_78(tmp_path: Path) -> None:
     assert (done.exit_code, done.stdout) == (Exit.CONFIG, "")
     assert f"{config}:5:" in done.stderr
     assert f"{config}:6:" in done.stderr
+
+
+def test_a_worker_files_functions_and_params_reach_its_machine(tmp_path: Path) -> None:
+    """`check -c` imports what `functions:` names and overrides what `params:` says, as `run` does; what cannot be imported is told with its place."""
+    (tmp_path / "machine.yaml").write_text(
+        "name: m\nparams: {late: 5}\nstates:\n- {name: a, is_start: true, functions: {transform: {ref: geo}}}\n- {name: z, is_end: true}\narcs:\n- {from: a, to: z}\n")
+    config = tmp_path / "worker.yaml"
+    config.write_text(WORKER + "functions: {geo: 'copy:copy'}\nparams: {late: 7}\n")
+    done = CliRunner().invoke(app, ["check", "-c", str(config)])
+    assert done.exit_code == Exit.OK, done.output
+    config.write_text(WORKER + "functions: {geo: 'copy:nothing'}\n")
+    done = CliRunner().invoke(app, ["check", "-c", str(config)])
+    assert done.exit_code == Exit.ERRORS
+    assert f"{config}:5:" in done.stdout and "copy:nothing" in done.stdout
+    config.write_text(WORKER + "functions: {geo: 'copy:copy'}\nparams: {lat: 7}\n")
+    assert "lat" in CliRunner().invoke(app, ["check", "-c", str(config)]).stdout
