@@ -21,12 +21,14 @@ from worker.delivery.breaker import Breaker
 from worker.delivery.exactly_once import ExactlyOnce, Pace
 from worker.delivery.group_offsets import GroupOffsets
 from worker.delivery.guarantee import Guarantee
+from worker.delivery.quarantine import Quarantine, topic_of
 from worker.delivery.routing import Router
 from worker.http.errors import CannotListen
 from worker.http.server import HttpServer
 from worker.kafka.consumer import KafkaConsumer
 from worker.kafka.producer import start_producer
-from worker.kafka.settings import consumer_options, producer_options, transaction_options
+from worker.kafka.quarantine_books import read_quarantine
+from worker.kafka.settings import connection, consumer_options, producer_options, transaction_options
 from worker.kafka.topics import find_topics, look_again, missing_topics
 from worker.kafka.transactions import start_transactional
 from worker.machines import checked, load_machine, machine_view, make_active, prepare_again
@@ -72,6 +74,12 @@ def _exactly_once(config: WorkerConfig, facts: Mapping[str, TopicFacts], consume
     return ExactlyOnce(producer, consumer, router, targets, counters, pace, look)
 
 
+def _quarantine(config: WorkerConfig, facts: Mapping[str, TopicFacts]) -> Callable[[Partition], Awaitable[Quarantine]] | None:
+    if config.dead_letter.quarantine == "off":
+        return None
+    return partial(read_quarantine, connection(config), facts[topic_of(config.dead_letter.topic)], cast(str, config.kafka.group_id))
+
+
 def build(config: WorkerConfig, machine: Any, facts: dict[str, TopicFacts]) -> Supervisor:
     """Everything put together, nothing started."""
     counters = Counters()
@@ -90,7 +98,8 @@ def build(config: WorkerConfig, machine: Any, facts: dict[str, TopicFacts]) -> S
                     options["session_timeout_ms"] / 1000)
     supervisors.append(Supervisor(
         config.name or machine.definition.name, config.input.topics, consumer, guarantee,
-        lambda s: Member(consumer, guarantee, lambda: s.active, policy, limits, Breaker(config.dead_letter.breaker), counters, backoff, s.stop),
+        lambda s: Member(consumer, guarantee, lambda: s.active, policy, limits, Breaker(config.dead_letter.breaker), counters, backoff, s.stop,
+                         _quarantine(config, facts)),
         counters, active, machine_view(machine.definition), config.delivery.commit_interval, backoff))
     return supervisors[0]
 

@@ -93,7 +93,7 @@ def test_secrets_stay_out_of_repr(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("setting", [
-    "processes=2", "processes=auto", "dead_letter.quarantine=key",
+    "processes=2", "processes=auto",
     "kafka.security.protocol=SASL_SSL", "backpressure.memory_limit=1GiB"])
 def test_later_work_is_refused(tmp_path: Path, setting: str) -> None:
     """What is not built yet is refused with code 190."""

@@ -89,7 +89,6 @@ def _unsupported(config: WorkerConfig, place: Place) -> Iterator[Finding]:
     asked: list[tuple[Path, Any, Any]] = [
         (("processes",), config.processes, 1),
         (("backpressure", "memory_limit"), config.backpressure.memory_limit, 0),
-        (("dead_letter", "quarantine"), config.dead_letter.quarantine, "off"),
         (("kafka", "security", "protocol"), config.kafka.security.protocol, "PLAINTEXT"),
     ]
     for path, value, built in asked:

@@ -12,6 +12,7 @@ from murmurhash2 import murmurhash2
 
 from fsm_core.engine.batch import SOURCE, BatchResult, Failure
 from worker.delivery.dead_letters import OVERHEAD, DeadLetters, size_of
+from worker.delivery.quarantine import Quarantine, Ruling
 from worker.runtime.ports import Outgoing, TopicFacts
 
 _KAFKA_SEED = 0x9747B28C
@@ -42,6 +43,7 @@ class Part:
     left: int = -1  # batches not yet acknowledged; -1: not queued yet
     delivered: set[Target] = field(default_factory=set)
     failures: list[tuple[int, Failure]] = field(default_factory=list)  # of the machine and of the checks before sending, in order
+    ruling: Ruling | None = None  # of the quarantine
     replaced: int = 0  # timestamps that the topic would refuse or expire
     router: Router | None = None  # of the machine that judged it: it makes the dead letters to come, too
 
@@ -79,10 +81,11 @@ class Router:
         self.source_time = config.output.timestamp == "source"
         self.provenance = config.output.provenance
 
-    def outgoing(self, part: Part, positions: Sequence[int] | None, tombstones: Sequence[int], result: BatchResult) -> None:
+    def outgoing(self, part: Part, positions: Sequence[int] | None, tombstones: Sequence[int], result: BatchResult, quarantine: Quarantine | None = None) -> None:
         """Fill the part's groups, in order, from the machine's result.
 
-        `positions` maps the batch to the part (None: the same); `tombstones` are the part's records without a value.
+        `positions` maps the batch to the part (None: the same); `tombstones` are the part's records without a value. Records in
+        neither are held by the quarantine.
         """
         part.router = self
         rows: Sequence[tuple[Any, ...]] = result.rows
@@ -98,7 +101,32 @@ class Router:
             part.outcomes["output"] -= passed
         part.outcomes["drop"] += result.dropped
         part.failures = sorted(failures, key=lambda f: f[0])
+        if quarantine is not None:
+            self._quarantine(part, rows, tombstones, quarantine)
         self.failed(part, part.failures)
+
+    def _quarantine(self, part: Part, rows: Sequence[tuple[Any, ...]], tombstones: Sequence[int], quarantine: Quarantine) -> None:
+        """Hold back what follows a dead record of its key, and put the books' changes beside it."""
+        part.ruling = quarantine.rule(part.records, {p for p, _ in part.failures})
+        if part.ruling.held:
+            held = set(part.ruling.held)
+            self._without(part, rows, held, tombstones)
+            why = Failure("quarantined", message="a record of its key died before it")
+            part.failures = sorted([*(f for f in part.failures if f[0] not in held), *((p, why) for p in part.ruling.held)], key=lambda f: f[0])
+        if part.ruling.changes:
+            target = (quarantine.topic, quarantine.place)
+            part.groups[target] = quarantine.entries(part.ruling, int(time.time() * 1000), len(part.records) - 1)
+
+    def _without(self, part: Part, rows: Sequence[tuple[Any, ...]], held: set[int], tombstones: Sequence[int]) -> None:
+        """The part again without the held positions; what was refused once is not asked again."""
+        gone = held | {p for p, _ in part.failures}
+        left = [row for row in rows if row[0] not in gone]
+        part.groups.clear()
+        part.replaced = 0
+        self._rows(part, left, [])
+        passed = {row[0] for row in left}
+        empty = len(passed.intersection(tombstones))
+        part.outcomes = Counter({"output": len(passed) - empty, "tombstone": empty, "drop": len(part.records) - len(passed) - len(gone)})
 
     def _tombstones(self, part: Part, positions: Sequence[int], failures: list[tuple[int, Failure]]) -> list[tuple[Any, ...]]:
         """Records without a value: passed (as rows), dropped or failed, as `input.tombstones` says."""

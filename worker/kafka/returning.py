@@ -76,6 +76,15 @@ class Returning:
         except (KafkaError, OSError, AssertionError, TimeoutError) as error:
             raise Unavailable(f"{type(error).__name__}: {error}") from error
 
+    async def publish(self, records: Mapping[Partition, Sequence[Outgoing]]) -> None:
+        """Send, and make it visible; no offset moves."""
+        await self.send(records)
+        try:
+            await asyncio.wait_for(self._producer.commit_transaction(), _SECONDS)
+            self._open = False
+        except (KafkaError, OSError, AssertionError, TimeoutError) as error:
+            raise Unavailable(f"{type(error).__name__}: {error}") from error
+
     async def abort(self) -> None:
         """Take back what was sent."""
         if self._open:

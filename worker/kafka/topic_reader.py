@@ -42,6 +42,7 @@ class TopicReader:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await asyncio.sleep(0)  # the client cancels a task of its own and awaits it: one that never ran would cancel us
         await self.client.stop()
 
     @property

@@ -12,6 +12,7 @@ from fsm_core.definition import Finding
 from worker.config.errors import CONFLICT, MISSING, ConfigError
 from worker.config.models import WorkerConfig
 from worker.delivery.backoff import Backoff
+from worker.delivery.quarantine import topic_of
 from worker.kafka.admin import topic_facts
 from worker.kafka.settings import connection
 from worker.runtime.ports import TopicFacts, Unavailable
@@ -47,6 +48,8 @@ async def missing_topics(config: WorkerConfig) -> set[str]:
 
 def _written(config: WorkerConfig) -> set[str]:
     topics = {config.dead_letter.topic, config.output.topic, *(r.topic for r in config.output.routes.values())}
+    if config.dead_letter.quarantine == "key":
+        topics.add(topic_of(config.dead_letter.topic))
     return {name for name in topics if name is not None}
 
 
@@ -75,6 +78,7 @@ def _dead_letter_room(config: WorkerConfig, facts: Mapping[str, TopicFacts]) -> 
 async def find_topics(config: WorkerConfig, backoff: Backoff, stopped: asyncio.Event) -> dict[str, TopicFacts]:
     """Facts of every topic that is written; raises ConfigError when one is missing or too small, waits while no broker answers."""
     outputs = _written(config)
+    books = topic_of(config.dead_letter.topic)
     while True:
         try:
             asking = asyncio.create_task(topic_facts(connection(config), outputs | set(config.input.topics)))
@@ -98,6 +102,9 @@ async def find_topics(config: WorkerConfig, backoff: Backoff, stopped: asyncio.E
     findings = [Finding(MISSING, "error", f"topic {name} does not exist on {config.kafka.bootstrap_servers}", hint="create it before the worker starts")
                 for name in sorted((outputs | set(config.input.topics)) - facts.keys())]
     findings += _dead_letter_topic(config, facts) if not findings else []
+    if books in facts and not facts[books].compacted:
+        findings.append(Finding(CONFLICT, "error", f"topic {books} is not compacted: a key in quarantine would be forgotten",
+                                hint="set its cleanup.policy to compact"))
     if findings:
         raise ConfigError(findings)
     return facts

@@ -15,13 +15,14 @@ from worker.runtime.observation import Counters, PartitionView
 
 if TYPE_CHECKING:
     from worker.delivery.backoff import Backoff
+    from worker.delivery.quarantine import Quarantine
     from worker.delivery.routing import Part
     from worker.runtime.backpressure import Limits
     from worker.runtime.membership import Membership
     from worker.runtime.ports import Consumer, Partition
 
 log = structlog.get_logger(__name__)
-_HOLDING = frozenset({"breaker", "membership"})  # what is fetched already is not processed either
+_HOLDING = frozenset({"breaker", "membership", "quarantine"})  # what is fetched already is not processed either
 
 
 class Lane:
@@ -41,6 +42,7 @@ class Lane:
         self.pending: deque[Part] = deque()
         self.in_flight = self.in_flight_bytes = 0
         self.reasons: set[str] = set()
+        self.quarantine: Quarantine | None = None
         self.trouble: Exception | None = None
         self.attempt = self.version = 0
         self.last_timestamp = 0

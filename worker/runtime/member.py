@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 import structlog
@@ -12,6 +12,7 @@ import structlog
 from worker.delivery.backoff import Backoff
 from worker.delivery.breaker import Breaker
 from worker.delivery.guarantee import Guarantee
+from worker.delivery.quarantine import Quarantine
 from worker.delivery.routing import Part
 from worker.runtime.backpressure import Limits
 from worker.runtime.committer import Committer
@@ -22,6 +23,7 @@ from worker.runtime.ports import Consumer, Partition
 from worker.runtime.processing import Active, Processing
 
 log = structlog.get_logger(__name__)
+_FULL_SECONDS = 3.0
 _DRAIN_SHARE = 0.8  # of the deadline; the rest is for the last commit
 
 
@@ -44,9 +46,11 @@ class Member:
     """The rebalance listener, and the owner of lanes and their tasks."""
 
     def __init__(self, consumer: Consumer, guarantee: Guarantee, active: Callable[[], Active], policy: Policy, limits: Limits,
-                 breaker: Breaker, counters: Counters, backoff: Callable[[], Backoff], stop: Callable[[BaseException | str], None]) -> None:
+                 breaker: Breaker, counters: Counters, backoff: Callable[[], Backoff], stop: Callable[[BaseException | str], None],
+                 quarantine: Callable[[Partition], Awaitable[Quarantine]] | None = None) -> None:
         self.consumer, self.guarantee, self.active, self.policy = consumer, guarantee, active, policy
         self.limits, self.breaker, self.counters, self.backoff, self._stop = limits, breaker, counters, backoff, stop
+        self._quarantine = quarantine
         self.lanes: dict[Partition, Lane] = {}
         self.tasks: dict[Lane, asyncio.Task[None]] = {}
         self.membership = Membership(policy.session_timeout, self.lanes.values)
@@ -135,6 +139,8 @@ class Member:
                     await self.guarantee.finish(lane)
                     if not lane.pending:
                         return
+                elif "quarantine" in lane.reasons:
+                    await self._look_again(lane)
                 elif (taken := await lane.next_records(self.policy.slice_records, self.policy.max_wait)) is not None:
                     await self._process(lane, *taken)
         except asyncio.CancelledError:
@@ -150,6 +156,8 @@ class Member:
         while not lane.closed:
             try:
                 committed = await self.guarantee.open(lane)
+                if self._quarantine is not None:
+                    lane.quarantine = await self._quarantine(lane.partition)
                 offset = committed if committed is not None else await self._start(lane)
                 if lane.phase == "closed":  # while the offset was asked for
                     return
@@ -162,6 +170,21 @@ class Member:
             except Exception as error:  # noqa: BLE001 - the client raises what it pleases while brokers are away
                 log.warning("cannot position a lane yet", partition=str(lane), error=repr(error))
                 await lane.sleep(self.backoff().next())
+
+    async def _look_again(self, lane: Lane) -> None:
+        """The quarantine is full: everything under way is settled, then the books are read again, as a purge may have released keys."""
+        await lane.sleep_until(lambda: lane.trouble is not None or lane.phase != "running", _FULL_SECONDS)
+        await lane.until(lambda: lane.trouble is not None or lane.phase != "running" or not lane.pending)
+        if lane.trouble is not None or lane.phase != "running" or self._quarantine is None or lane.quarantine is None:
+            return
+        before = len(lane.quarantine.keys)
+        try:
+            lane.quarantine = await self._quarantine(lane.partition)
+        except Exception as error:  # noqa: BLE001 - the client raises what it pleases while brokers are away
+            log.warning("cannot read the quarantine", partition=str(lane), error=repr(error))
+            return
+        if len(lane.quarantine.keys) < before:
+            lane.resume("quarantine")
 
     async def _start(self, lane: Lane) -> int:
         if self.policy.auto_offset_reset == "fail":
@@ -184,7 +207,7 @@ class Member:
 
     def _tripped(self, lane: Lane, part: Part) -> bool:
         """Ask the breaker before anything is sent; when it opens, the slice goes back to the lane unprocessed."""
-        if not self.breaker.observe(len(part.records), [p for p, _ in part.failures], lane.partition):
+        if not self.breaker.observe(len(part.records), [p for p, f in part.failures if f.reason != "quarantined"], lane.partition):
             return False
         lane.queue.appendleft((part.taken_at, part.records, part.size))
         if self.breaker.policy.action == "halt":

@@ -7,11 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from fsm_core.engine.batch import Meta
 from worker.delivery.guarantee import Guarantee
 from worker.delivery.routing import Part, Router
 from worker.runtime.lane import Lane
 from worker.runtime.observation import Counters
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,11 @@ class Processing:
         values = [r.value for r in records]
         positions: list[int] | None = None
         empty: list[int] = []
-        if None in values:
-            positions = [i for i, v in enumerate(values) if v is not None]
-            empty = [i for i, v in enumerate(values) if v is None]
-            values = [v for v in values if v is not None]
+        known = lane.quarantine.known(records) if lane.quarantine is not None else ()
+        if known or None in values:
+            positions = [i for i, v in enumerate(values) if v is not None and i not in known]
+            empty = [i for i, v in enumerate(values) if v is None and i not in known]
+            values = [values[i] for i in positions]
         metas = _metas(lane, records, positions)
         run = active.machine.run_async if active.machine.is_async else active.machine.run
         lane.taken_in_hand = taken_at
@@ -52,13 +57,25 @@ class Processing:
         if lane.phase == "closed":  # while the machine's calls were answered: the records are somebody else's
             return
         machine_done = time.monotonic()
-        active.router.outgoing(part, positions, empty, result)
-        if self._tripped(lane, part):
+        active.router.outgoing(part, positions, empty, result, lane.quarantine)
+        if self._tripped(lane, part) or self._too_many_keys(lane, part):
             return
         self._observe(lane, part, result, started, machine_done)
         del result, values  # the part holds what is still needed; sending may take long
         await self._guarantee.send(lane, part)
         self._counters.loop_seconds["produce"] += time.monotonic() - machine_done
+
+    def _too_many_keys(self, lane: Lane, part: Part) -> bool:
+        """Keep what the quarantine ruled; True when it would hold more keys than may be: the slice went back, and the lane waits."""
+        if lane.quarantine is None or part.ruling is None:
+            return False
+        if not lane.quarantine.full(part.ruling):
+            lane.quarantine.keep(part.ruling)
+            return False
+        log.error("too many keys in quarantine: the partition waits", partition=str(lane), keys=len(lane.quarantine.keys), most=lane.quarantine.most)
+        lane.queue.appendleft((part.taken_at, part.records, part.size))
+        lane.pause("quarantine")
+        return True
 
     def _observe(self, lane: Lane, part: Part, result: Any, started: float, machine_done: float) -> None:
         c = self._counters

@@ -8,7 +8,7 @@ from dataclasses import replace
 from worker.config.load import LoadedConfig
 from worker.kafka.returning import Returning
 from worker.kafka.settings import connection, producer_options
-from worker.tools.redrive import Aim, Back, Plan, Redrive, Report
+from worker.tools.redrive import Aim, Back, Plan, Redrive, Refusal, Report
 from worker.tools.sessions import Site, visit
 from worker.tools.through import Through
 
@@ -17,11 +17,14 @@ async def redrive(loaded: LoadedConfig, plan: Plan, execute: bool, through: bool
     """Send back what the plan says, or count it. A second one of the same group shuts the first one out."""
     site = await visit(loaded)
     topic = site.config.dead_letter.topic
+    if through and site.config.dead_letter.quarantine == "key":
+        raise Refusal("--through does not go together with dead_letter.quarantine: key: the worker releases a key when its records come back "
+                      "to it; leave --through out")
     plan = replace(plan, topics=site.config.input.topics)
     aim: Aim = Through(site.active) if through else Back(site.facts)
     async with AsyncExitStack() as stack:
         reader = await stack.enter_async_context(site.reader())
-        sender = await stack.enter_async_context(_returning(site, group or f"{site.group}.redrive"))
+        sender = await stack.enter_async_context(returning(site, group or f"{site.group}.redrive"))
         positions = await sender.positions(list(await reader.stretches([topic])))
         if not execute:
             return await Redrive(topic, reader, aim, plan, positions).run()
@@ -29,6 +32,7 @@ async def redrive(loaded: LoadedConfig, plan: Plan, execute: bool, through: bool
         return await Redrive(topic, reader, aim, plan, positions, sender, check).run()
 
 
-def _returning(site: Site, group: str) -> Returning:
+def returning(site: Site, group: str) -> Returning:
+    """A sender in the name of this group."""
     sizes = [f.max_message_bytes for f in site.facts.values()]
     return Returning(producer_options(site.config, min([1 << 20, *sizes]), max(sizes)), connection(site.config), group)

@@ -11,6 +11,7 @@ from worker.config.errors import MISSING, ConfigError
 from worker.config.load import LoadedConfig
 from worker.config.models import WorkerConfig
 from worker.config.rules import resolve
+from worker.delivery.quarantine import topic_of
 from worker.kafka.admin import topic_facts
 from worker.kafka.settings import connection
 from worker.kafka.topic_reader import TopicReader
@@ -52,6 +53,8 @@ async def visit(loaded: LoadedConfig) -> Site:
     config = resolve(loaded.config, machine.definition)
     site = Site(config, machine, {})
     topics = {*config.input.topics, *site.outputs, config.dead_letter.topic}
+    if config.dead_letter.quarantine == "key":
+        topics.add(topic_of(config.dead_letter.topic))
     facts = await topic_facts(connection(config), topics)
     require(topics, facts, config)
     site.facts.update(facts)
