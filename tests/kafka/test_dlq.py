@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+from fsm_core.engine.batch import Failure
 from tests.kafka.case import Case, MakeCase, machine
 from tests.kafka.outside import Fed, Read, feed, read
 from tests.kafka.verbs import say
+from tests.unit.test_dead_letters import facts
+from worker.delivery.dead_letters import DeadLetters
 
 
 def bad(i: int) -> bytes:
@@ -22,6 +25,16 @@ def mended() -> dict[str, object]:
     return good
 
 
+def written(case: Case, *records: Fed) -> list[Read]:
+    """Feed, and write dead letters of all of it as the worker would."""
+    case.feed(*records)
+    made = DeadLetters(facts(), "Marks", "d")
+    letters = [(r.partition, made.make(r, case.source, r.partition, 0, Failure("malformed" if (r.value or b"")[:1] != b"{" else "rejected", state="rejected")))
+               for r in read(case.bootstrap, case.source)]
+    feed(case.bootstrap, case.dlq, [Fed(o.key, o.value, o.headers, o.timestamp, partition) for partition, o in letters])
+    return case.dead()
+
+
 def dead(case: Case, *records: Fed) -> list[Read]:
     """Feed, run the worker until all of it is done, and give the dead letters."""
     case.feed(*records)
@@ -35,7 +48,7 @@ def dead(case: Case, *records: Fed) -> list[Read]:
 def test_list_filters_and_show_keeps_every_byte(make_case: MakeCase) -> None:
     """By reason, key, partition, state; one JSON object a line; `show` gives headers and value back."""
     case = make_case(2)
-    letters = dead(case, Fed(b"a", bad(1), [("x", b"\xff")]), Fed(b"b", b"no json"), Fed(b"a", bad(2)), Fed(None, bad(3), partition=1))
+    letters = written(case, Fed(b"a", bad(1), [("x", b"\xff")]), Fed(b"b", b"no json"), Fed(b"a", bad(2)), Fed(None, bad(3), partition=1))
     assert len(letters) == 4
     everything = say(case, "dlq", "list", "--json").lines
     assert {(r["partition"], r["offset"]) for r in everything} == {(r.partition, r.offset) for r in letters}
@@ -53,7 +66,7 @@ def test_list_filters_and_show_keeps_every_byte(make_case: MakeCase) -> None:
 def test_explain_says_then_and_now(make_case: MakeCase) -> None:
     """Rejected then, an output of today's machine."""
     case = make_case()
-    letter, = dead(case, Fed(b"a", bad(1)))
+    letter, = written(case, Fed(b"a", bad(1)))
     where = f"{letter.partition}:{letter.offset}"
     then = say(case, "dlq", "explain", where, "--json").json
     assert (then["then"]["reason"], then["now"]["outcome"]) == ("rejected", "error")
@@ -66,7 +79,7 @@ def test_a_redrive_sends_the_originals_once(make_case: MakeCase) -> None:
     """Nothing without --yes; key, value, headers and timestamp as they were; fsm.* stripped but for fsm.redrives; never twice."""
     case = make_case(3)
     fed = [Fed(b"k%d" % (i % 7), bad(i), [("x", b"%d" % i), ("x", None)], 1_700_000_000_000 + i) for i in range(50)] + [Fed(None, bad(50), partition=2)]
-    before = len(dead(case, *fed))
+    before = len(written(case, *fed))
     assert before == 51
     dry = say(case, "dlq", "redrive", "--json").json
     assert (dry["executed"], dry["sent"]) == (False, 51) and len(read(case.bootstrap, case.source)) == 51
@@ -86,7 +99,7 @@ def test_a_redrive_sends_the_originals_once(make_case: MakeCase) -> None:
 def test_filtered_redrives_add_up(make_case: MakeCase) -> None:
     """What a filter passed over can go back later, and what went back does not again."""
     case = make_case()
-    assert len(dead(case, Fed(b"a", bad(1)), Fed(b"b", b"junk"), Fed(b"a", bad(2)), Fed(b"b", b"junk"))) == 4
+    assert len(written(case, Fed(b"a", bad(1)), Fed(b"b", b"junk"), Fed(b"a", bad(2)), Fed(b"b", b"junk"))) == 4
     assert say(case, "dlq", "redrive", "--json", "--yes", "--reason", "malformed").json["sent"] == 2
     rest = say(case, "dlq", "redrive", "--json", "--yes").json
     assert (rest["sent"], rest["already_sent_back"]) == (2, 2)
@@ -96,7 +109,7 @@ def test_filtered_redrives_add_up(make_case: MakeCase) -> None:
 def test_loops_are_refused(make_case: MakeCase) -> None:
     """A letter that went back too often stays, and so does what follows it of its key; strangers stay too."""
     case = make_case()
-    dead(case, Fed(b"a", bad(1), [("fsm.redrives", b"2")]), Fed(b"a", bad(2)), Fed(b"b", bad(3)))
+    written(case, Fed(b"a", bad(1), [("fsm.redrives", b"2")]), Fed(b"a", bad(2)), Fed(b"b", bad(3)))
     feed(case.bootstrap, case.dlq, [Fed(b"s", b"stranger")])
     report = say(case, "dlq", "redrive", "--json", "--yes", "--max-redrives", "2").json
     assert report["sent"] == 1 and sum(report["left"].values()) == 3
@@ -107,7 +120,7 @@ def test_loops_are_refused(make_case: MakeCase) -> None:
 def test_through_the_machine_what_fails_still_stays(make_case: MakeCase) -> None:
     """Outputs come without the source topic; a failing letter holds those of its key."""
     case = make_case()
-    dead(case, Fed(b"a", bad(1)), Fed(b"b", b"junk"), Fed(b"b", bad(2)), Fed(b"c", bad(3)))
+    written(case, Fed(b"a", bad(1)), Fed(b"b", b"junk"), Fed(b"b", bad(2)), Fed(b"c", bad(3)))
     report = say(case, "dlq", "redrive", "--through", "--json", "--yes", machine=mended()).json
     assert (report["sent"], sum(report["left"].values())) == (2, 2)
     assert [json.loads(r.value or b"")["i"] for r in case.outputs()] == [1, 3]
@@ -117,7 +130,7 @@ def test_through_the_machine_what_fails_still_stays(make_case: MakeCase) -> None
 def test_purge_deletes_after_showing(make_case: MakeCase) -> None:
     """Nothing without --yes, then exactly what stands before the offset."""
     case = make_case()
-    dead(case, *(Fed(b"a", bad(i)) for i in range(5)))
+    written(case, *(Fed(b"a", bad(i)) for i in range(5)))
     assert say(case, "dlq", "purge", "--before", "3", "--json").json["deleted"] == 3
     assert len(say(case, "dlq", "list", "--json").lines) == 5
     assert say(case, "dlq", "purge", "--before", "0:3", "--json", "--yes").json["first_offsets"] == {"0": 3}

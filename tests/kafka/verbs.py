@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any, NamedTuple
 
+import typer
+from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from tests.kafka.case import Case
-from tests.kafka.worker_process import ROOT
+from worker.cli.app import app
 
 
 class Said(NamedTuple):
@@ -34,9 +34,11 @@ class Said(NamedTuple):
 
 
 def say(case: Case, *arguments: str, **sections: Any) -> Said:
-    """`python -m worker ARGUMENTS -c FILE`, with some sections of the configuration replaced."""
+    """`fsm-worker ARGUMENTS -c FILE` in this process, with some sections of the configuration replaced."""
     file = case.folder / "verb.yaml"
     with file.open("w") as out:
         YAML(typ="safe").dump({**case.config, **sections}, out)
-    done = subprocess.run([sys.executable, "-m", "worker", *arguments, "-c", str(file)], cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
-    return Said(done.returncode, done.stdout, done.stderr)
+    done = CliRunner().invoke(typer.main.get_command(app), [*arguments, "-c", str(file)])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return Said(done.exit_code, done.stdout, done.stderr)
