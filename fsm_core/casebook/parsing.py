@@ -19,7 +19,7 @@ from fsm_core.expressions.times import parse_time
 NOW = 1767225600.0
 """2026-01-01T00:00:00Z: the moment of a test that names none."""
 EXPECT = ("state", "reason", "message", "data", "absent", "route", "key", "headers", "outputs")
-_KEYS = ("name", "description", "given", "meta", "now", "params", "expect", "table")
+_KEYS = ("name", "description", "given", "meta", "now", "params", "calls", "expect", "table")
 _TEXTS = ("state", "reason", "message", "route")
 
 
@@ -34,6 +34,7 @@ class Case:
     now: float = NOW
     params: Mapping[str, Any] = field(default_factory=dict)
     mark: Mark = Mark()
+    calls: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def parse_cases(document: Document) -> tuple[list[Case], list[Finding]]:
@@ -49,7 +50,7 @@ def parse_cases(document: Document) -> tuple[list[Case], list[Finding]]:
 
 
 def _test(report: Report, node: dict[str, Any], pointer: str, name: str, params: Any) -> list[Case]:
-    report.keys(node, pointer, _KEYS, ("calls",))
+    report.keys(node, pointer, _KEYS)
     name = report.text(node, "name", pointer, name)
     if "table" not in node:
         return [_case(report, node, pointer, name, params)]
@@ -68,7 +69,8 @@ def _case(report: Report, node: Mapping[str, Any], pointer: str, name: str, para
     _expectation(report, expect, step(pointer, "expect"))
     values = parse_params(report, params, own) if isinstance(params, dict) else {}
     return Case(name, given, expect, _meta(report, node.get("meta"), step(pointer, "meta")), _now(report, node, pointer),
-                {key: values[key] for key in own if key in values}, report.document.mark(pointer))
+                {key: values[key] for key in own if key in values}, report.document.mark(pointer),
+                _calls(report, node.get("calls", {}), step(pointer, "calls")))
 
 
 def _expectation(report: Report, expect: Mapping[str, Any], pointer: str) -> None:
@@ -85,6 +87,20 @@ def _expectation(report: Report, expect: Mapping[str, Any], pointer: str) -> Non
     here = step(pointer, "outputs")
     for i, output in enumerate(report.list(expect.get("outputs"), here, "`outputs`")):
         report.keys(report.object(output, step(here, i), "an output"), step(here, i), ("route", "key", "headers", "value"))
+
+
+def _calls(report: Report, value: Any, pointer: str) -> Mapping[str, Mapping[str, Any]]:
+    """What each function of the host answers: `{return: value}` or `{raise: name of an exception}`."""
+    calls = {}
+    for name, answer in report.object(value, pointer, "`calls`").items():
+        here = step(pointer, name)
+        calls[name] = report.object(answer, here, "an answer")
+        report.keys(calls[name], here, ("return", "raise"))
+        if len(calls[name].keys() & {"return", "raise"}) != 1:
+            report.say(112, "an answer has `return` or `raise`", here)
+        report.text(calls[name], "raise", here)
+        _plain(report, calls[name].get("return"), step(here, "return"))
+    return calls
 
 
 def _meta(report: Report, value: Any, pointer: str) -> Meta | None:

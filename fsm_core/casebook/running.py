@@ -7,14 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fsm_core.casebook.answers import Unanswered, with_answers
 from fsm_core.casebook.matching import Mismatch, differ, shown
 from fsm_core.casebook.parsing import Case, parse_cases
 from fsm_core.definition import Arc, Definition, Mark
 from fsm_core.document.reading import Document
-from fsm_core.engine.batch import SOURCE, Failure, Meta, Output
+from fsm_core.engine.batch import SOURCE, BatchResult, Failure, Meta, Output
 from fsm_core.engine.codec import Malformed, Unencodable, decode, encode
 from fsm_core.engine.ends import header_bytes, key_bytes
-from fsm_core.engine.machine import Machine
+from fsm_core.engine.machine import Machine, Trace
+from fsm_core.engine.protocol import Call, perform_at_once
 from fsm_core.errors import DocumentError
 
 
@@ -62,12 +64,13 @@ def run_tests(machine: Machine, cases: Sequence[Case] | None = None, params: Map
         if findings:
             raise DocumentError(findings)
     made: dict[str, Machine] = {}
-    results = []
+    results: list[CaseResult] = []
     for case in cases:
         values = {**definition.params, **(params or {}), **case.params}
-        key = json.dumps(values, sort_keys=True, default=repr)
+        key = json.dumps([values, case.calls], sort_keys=True, default=repr)
         if key not in made:
-            made[key] = machine if values == definition.params else Machine(replace(definition, params=values))
+            stand_in = with_answers(definition, case.calls)
+            made[key] = machine if values == definition.params and stand_in is definition else Machine(replace(stand_in, params=values))
         results.append(_run(made[key], case))
     return results
 
@@ -79,21 +82,35 @@ def untaken_arcs(definition: Definition, results: Sequence[CaseResult]) -> list[
 
 
 def _run(machine: Machine, case: Case) -> CaseResult:
-    if machine.is_async:
-        return CaseResult(case.name, (Mismatch("test", "a machine of pure code", "async functions, which tests cannot answer yet"),), case.mark)
     raw = json.dumps(case.given).encode()
     try:
         record = decode(raw)
     except Malformed as error:
         return CaseResult(case.name, (Mismatch("given", "a record", str(error)),), case.mark)
-    trace = machine.process(record, case.meta, case.now)
-    batch = machine.run([raw], [case.meta], case.now)
+    try:
+        trace, batch = _traced(machine, record, case), _batch(machine, raw, case)
+    except Unanswered as error:
+        return CaseResult(case.name, (Mismatch("calls", "an answer", str(error)),), case.mark)
     failure = batch.failures[0][1] if batch.failures else None
     reason = failure.reason if failure else next(iter(batch.drops), None)
     state = failure.state if failure else batch.ends[0]
     came = _Came(state, reason, _as_json(trace.data), tuple(batch.outputs), failure, case.meta or Meta())
     mismatches = (*_unexpected_failure(machine.definition, case.expect, failure), *_mismatches(case.expect, came))
     return CaseResult(case.name, mismatches, case.mark, failure, trace.path, frozenset(batch.arcs))
+
+
+def _traced(machine: Machine, record: dict[str, Any], case: Case) -> Trace:
+    """One record, its calls answered at once: retries do not wait."""
+    if not machine.is_async:
+        return machine.process(record, case.meta, case.now)
+    return machine.process_answered(record, perform_at_once, case.meta, case.now)
+
+
+def _batch(machine: Machine, raw: bytes, case: Case) -> BatchResult:
+    step = machine.start([raw], [case.meta], case.now)
+    while isinstance(step, Call):
+        step = step.answer(perform_at_once(step.pending))
+    return step.result
 
 
 def _unexpected_failure(definition: Definition, expect: Mapping[str, Any], failure: Failure | None) -> Iterator[Mismatch]:

@@ -10,7 +10,7 @@ from fsm_core.document.composing import step
 from fsm_core.document.report import Report
 from fsm_core.document.templates import parse_path
 
-_OF_THE_TEST = ("given", "meta", "now", "params")
+_OF_THE_TEST = ("given", "meta", "now", "params", "calls")
 _WHOLE = ("now", "state", "reason", "message", "route", "key")
 
 

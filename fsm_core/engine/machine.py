@@ -19,7 +19,7 @@ from fsm_core.engine.entering import Entering
 from fsm_core.engine.functions import Functions, waits
 from fsm_core.engine.interpreter import Interpreter
 from fsm_core.engine.language import parse_host_formula
-from fsm_core.engine.protocol import Done, Pendings, Step, begin, perform
+from fsm_core.engine.protocol import Answer, Done, Pending, Pendings, Step, begin, perform
 from fsm_core.engine.purity import all_codes
 from fsm_core.engine.schema import Schema
 from fsm_core.engine.state import MetaSource, State, no_meta
@@ -135,6 +135,15 @@ class Machine:
             return self.process(data, meta, now)
         walk = self._admitted(State(copy.deepcopy(data), no_meta if meta is None else lambda: meta, _moment(now)))
         await _through(begin(self._calls([walk])))
+        return _trace(self._delivery.settle(walk, 0, Tally()), walk)
+
+    def process_answered(self, data: dict[str, Any], answer: Callable[[Pending], Answer], meta: Meta | None = None,
+                         now: float | None = None) -> Trace:
+        """`process` on a machine of any kind, with a function that answers its calls."""
+        walk = self._admitted(State(copy.deepcopy(data), no_meta if meta is None else lambda: meta, _moment(now)))
+        step = begin(self._calls([walk]))
+        while not isinstance(step, Done):
+            step = step.answer(answer(step.pending))
         return _trace(self._delivery.settle(walk, 0, Tally()), walk)
 
     def explain(self, record: dict[str, Any], meta: Meta | None = None, now: float | None = None) -> list[dict[str, Any]]:

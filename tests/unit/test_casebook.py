@@ -80,7 +80,7 @@ def test_matching(expected: Any, came: Any, same: bool) -> None:
 
 @pytest.mark.parametrize(("written", "code", "hint"), [
     ({"gven": {}, "expect": {"state": "out"}}, 100, "given"), ({"expect": {"sate": "out"}}, 100, "state"), ({"expect": {}}, 112, "state"),
-    ({"calls": {}, "expect": {"state": "out"}}, 190, ""), ({"now": "soon", "expect": {"state": "out"}}, 112, ""),
+    ({"calls": {"geo": {"retrun": 1}}, "expect": {"state": "out"}}, 100, "did you mean `return`?"), ({"now": "soon", "expect": {"state": "out"}}, 112, ""),
     ({"meta": {"topc": "t"}, "expect": {"state": "out"}}, 100, "topic"), ({"params": {"x": 1}, "expect": {"state": "out"}}, 110, "params"),
     ({"given": {"n": float("inf")}, "expect": {"state": "out"}}, 117, "quote"), ({"given": 3, "expect": {"state": "out"}}, 100, ""),
     ({"table": {"columns": ["gven.n"], "rows": [[1]]}, "expect": {"state": "out"}}, 100, "given"),
@@ -127,14 +127,21 @@ def test_tests_that_wait_for_functions_say_so() -> None:
     assert {(f.code, f.severity) for f in check(document, trusted=False)} == {(111, "info"), (500, "info")}
 
 
-def test_async_functions_fail_the_test() -> None:
-    """What cannot be answered yet is a failed test, not a passed one."""
+@pytest.mark.parametrize(("calls", "expect", "passed"), [
+    ({"geo": {"return": {"n": 7}}}, {"state": "out", "data": {"n": 14}}, True),
+    ({"geo": {"raise": "TimeoutError"}}, {"state": "in", "reason": "transform"}, True),
+    ({"geo": {"raise": "QuotaError"}}, {"message": "raised by the test for geo"}, True),
+    ({}, {"state": "out"}, False), ({"other": {"return": {}}}, {"state": "in", "reason": "transform"}, False)])
+def test_calls_answer_for_functions_that_wait(calls: Any, expect: Any, passed: bool) -> None:
+    """Returned or raised by name; a function that waits is never called by a test, and without an answer the test fails."""
     async def later(state: Any) -> Any:
-        return state.data
+        raise AssertionError("called")
 
-    document = machine({"given": {"n": 1}, "expect": {"state": "out"}})
-    document["states"] = [{**STATES[0], "functions": {"transform": later}}, *STATES[1:]]
-    assert [r.passed for r in run_tests(load(document))] == [False]
+    document = machine({"given": {"n": 1}, "calls": calls, "expect": expect})
+    document["states"] = [{**STATES[0], "functions": {"transform": {"ref": "geo"}}}, *STATES[1:]]
+    (result,) = run_tests(load(document, functions={"geo": later}))
+    assert result.passed is passed, result.lines()
+    assert passed or "no `calls` entry for geo" in result.lines()[0]
 
 
 def test_the_verb(tmp_path: Path) -> None:
