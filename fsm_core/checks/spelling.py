@@ -23,7 +23,7 @@ def spelling_findings(definition: Definition, steps: Steps) -> Iterator[Finding]
         for name, mark in _of_arc(arc, steps):
             seen[name] += 1
             where[name] = mark
-    given = {str(n) for test in definition.tests for n in (test.get("given") or {})}
+    given = {str(n) for test in definition.tests if isinstance(test.get("given"), dict) for n in test["given"]}
     for name, count in seen.items():
         near = next((n for n in (*seen, *given) if count == 1 and n not in (name,) and name not in given and _one_slip(name, n)), None)
         if near is not None and (seen[near] > 1 or near in given or near > name):
