@@ -20,6 +20,7 @@ from fsm_core.engine.machine import Machine
 from fsm_core.errors import DocumentError
 
 _RECORDS = 80
+_BROKEN = "does not load"
 NOW = 1767225610.0
 _LINE = '203.0.113.9 - - [10/Oct/2025:13:55:36 +0200] "GET /a?x=1 HTTP/1.1" {} 2326 "-" "Mozilla/5.0"'
 _GOOD: dict[str, list[Any]] = {
@@ -40,11 +41,14 @@ def study(sources: Sequence[Path]) -> tuple[dict[str, Counter[str]], list[str]]:
         known = Counter((f.code, f.message) for f in check(document.content, trusted=False))
         for kind, content in mutants(document.content):
             other = load_document(content, False)
-            if _behaviour(other, records) == base:
+            behaviour = _behaviour(other, records)
+            if behaviour == base:
                 continue
             new = [f for f in check(content, trusted=False) if (f.code, f.message) not in known and f.code != 900]
             count = counts.setdefault(kind, Counter())
             count.update(_verdict(new))
+            if behaviour != _BROKEN:
+                count.update(f"loaded {name}" for name in _verdict(new))
             if not [f for f in new if f.code != 500 or f.severity == "error"]:
                 missed.append(f"{source}: {kind}")
     return counts, missed
@@ -79,7 +83,7 @@ def _behaviour(document: Document, records: list[dict[str, Any]]) -> Any:
     try:
         machine = Machine(parse(document))
     except DocumentError:
-        return "does not load"
+        return _BROKEN
     traces = [machine.process(record, now=NOW) for record in records]
     drops = [machine.definition.states[t.end].reason if t.end else None for t in traces]
     return [(t.end, t.data, t.outcome, t.route, t.failure and (t.failure.reason, t.failure.state, t.failure.message), d)
@@ -95,7 +99,9 @@ def main(sources: Sequence[Path]) -> int:
         total += count
         print(f"| {kind} | " + " | ".join(str(count[k]) for k in ("changed", "warned", "noted", "tested", "reported")) + " |")
     print("| **all** | " + " | ".join(f"**{total[k]}**" for k in ("changed", "warned", "noted", "tested", "reported")) + " |")
-    print(f"\n{100 * total['reported'] / max(1, total['changed']):.1f} % reported")
+    for what, prefix in (("all", ""), ("those that load", "loaded ")):
+        done, of = total[f"{prefix}reported"], total[f"{prefix}changed"]
+        print(f"\n{what}: {done} of {of} reported, {100 * done / max(1, of):.1f} %; without tests {total[f'{prefix}noted']}")
     for text, n in Counter(missed).most_common():
         print(f"missed {n} × {text}", file=sys.stderr)
     return 0

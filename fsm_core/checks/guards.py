@@ -46,6 +46,20 @@ def _of_state(name: str, arcs: Sequence[Arc], leaves: bool) -> Iterator[Finding]
     if not covered and leaves:
         yield Finding(210, "warning", f"every arc out of '{name}' has a condition and none is `else`", arcs[-1].mark,
                       "a record that meets none fails with no_arc")
+        if _ranges_of_one(arcs):
+            yield Finding(215, "warning", f"the ranges out of '{name}' leave a gap", arcs[-1].mark)
+
+
+def _ranges_of_one(arcs: Sequence[Arc]) -> bool:
+    """Whether every condition compares the same value with a number."""
+    compared = set()
+    for arc in arcs:
+        match _plain(arc.condition):
+            case ast.Compare(left=left, ops=[ast.Lt() | ast.LtE() | ast.Gt() | ast.GtE()], comparators=[ast.Constant(value=int() | float())]):
+                compared.add(ast.dump(left))
+            case _:
+                return False
+    return len(arcs) > 1 and len(compared) == 1
 
 
 def _plain(code: Code | None) -> ast.expr | None:
