@@ -83,7 +83,7 @@ class Process:
         self.limits = world.limits()
         breaker = Breaker(world.breaker)
         self.member = Member(self.consumer, self.guarantee, lambda: self.active, Policy(3, 0.0, drain, "earliest", world.session), self.limits,
-                             breaker, self.counters, backoff, self.stops.append)
+                             breaker, self.counters, backoff, self.stops.append, world.quarantine)
         self.reader = Reader(self.consumer, self.member.lanes, self.counters, self.limits, FETCH, self.member.lost)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -141,6 +141,7 @@ class World:
     guarantee: str = "at_least_once"
     limits: Callable[[], Limits] = lambda: Limits(MOST_IN_FLIGHT, 1 << 30, 0.5, 1 << 30, FETCH)
     machine: Any = field(default_factory=FakeMachine)
+    quarantine: Any = None
     breaker: Any = field(default_factory=lambda: SimpleNamespace(action="off"))
 
     def __post_init__(self) -> None:
