@@ -11,7 +11,20 @@ from ruamel.yaml import YAML
 
 import fsm_core
 
-CASES = [case for file in sorted((Path(__file__).parent / "cases").glob("*.yaml"))
+def of_formula(case: dict[str, Any]) -> dict[str, Any]:
+    """A case of one formula: `gives` has its value for each record, or `{raises: error}`."""
+    end = {"name": "output", "is_end": True}
+    states = [{"name": "in", "is_start": True, "set": {"gives": "=" + case["formula"]}}, end]
+    gives = list(enumerate(case["gives"]))
+    raised = {at: one["raises"] for at, one in gives if isinstance(one, dict) and one.keys() == {"raises"}}
+    outputs = [json.dumps({**given, "gives": one}, separators=(",", ":"), ensure_ascii=False)
+               for given, (at, one) in zip(case["given"], gives, strict=True) if at not in raised]
+    return {"name": case["name"], "given": case["given"], "outputs": outputs, "now": case.get("now"), "trusted": case.get("trusted", False),
+            "failures": [[at, "transform", "in", error] for at, error in raised.items()],
+            "machine": {"states": states, "arcs": [{"from": "in", "to": "output"}], **case.get("machine", {})}}
+
+
+CASES = [of_formula(case) if "formula" in case else case for file in sorted((Path(__file__).parent / "cases").glob("*.yaml"))
          for case in YAML(typ="safe").load(file.read_text("utf-8"))]
 
 
@@ -20,7 +33,7 @@ CASES = [case for file in sorted((Path(__file__).parent / "cases").glob("*.yaml"
 def test_case(case: dict[str, Any], engine: str) -> None:
     """Outputs byte for byte, failures by position, reason, state and error type."""
     machine = fsm_core.load({"name": "case", **case["machine"]}, trusted=case.get("trusted", True))
-    result = getattr(machine, engine)([json.dumps(given).encode() for given in case["given"]])
+    result = getattr(machine, engine)([json.dumps(given).encode() for given in case["given"]], now=case.get("now"))
     assert [row[2].decode() for row in result.rows] == case.get("outputs", [])
     assert [[p, f.reason, f.state, f.error] for p, f in result.failures] == case.get("failures", [])
     assert result.dropped == case.get("dropped", 0)
