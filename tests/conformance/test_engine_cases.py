@@ -10,6 +10,8 @@ import pytest
 from ruamel.yaml import YAML
 
 import fsm_core
+from fsm_core.engine.batch import SOURCE
+
 
 def of_formula(case: dict[str, Any]) -> dict[str, Any]:
     """A case of one formula: `gives` has its value for each record, or `{raises: error}`."""
@@ -24,6 +26,13 @@ def of_formula(case: dict[str, Any]) -> dict[str, Any]:
             "machine": {"states": states, "arcs": [{"from": "in", "to": "output"}], **case.get("machine", {})}}
 
 
+def shown_row(row: tuple[Any, ...]) -> list[Any]:
+    """Route, key, headers and timestamp as cases write them."""
+    _, route, _, key, headers, timestamp = row
+    key = "source" if key is SOURCE else key if key is None else key.decode()
+    return [route, key, [[name, value.decode()] for name, value in headers or ()], timestamp]
+
+
 CASES = [of_formula(case) if "formula" in case else case for file in sorted((Path(__file__).parent / "cases").glob("*.yaml"))
          for case in YAML(typ="safe").load(file.read_text("utf-8"))]
 
@@ -34,7 +43,11 @@ def test_case(case: dict[str, Any], engine: str) -> None:
     """Outputs byte for byte, failures by position, reason, state and error type."""
     machine = fsm_core.load({"name": "case", **case["machine"]}, trusted=case.get("trusted", True))
     result = getattr(machine, engine)([json.dumps(given).encode() for given in case["given"]], now=case.get("now"))
-    assert [row[2].decode() for row in result.rows] == case.get("outputs", [])
+    assert [None if row[2] is None else row[2].decode() for row in result.rows] == case.get("outputs", [])
+    if "rows" in case:
+        assert [shown_row(row) for row in result.rows] == case["rows"]
+    if "messages" in case:
+        assert [failure.message for _, failure in result.failures] == case["messages"]
     assert [[p, f.reason, f.state, f.error] for p, f in result.failures] == case.get("failures", [])
     assert result.dropped == case.get("dropped", 0)
 
