@@ -13,6 +13,7 @@ import structlog
 from fsm_core.checks import check_document
 from fsm_core.definition import Definition, Finding
 from fsm_core.document import Document, load_document, parse
+from fsm_core.engine.codec import JSON, TEXT, Codec
 from fsm_core.engine.machine import Machine
 from fsm_core.errors import DocumentError
 from worker.config.document import read_document
@@ -27,6 +28,7 @@ from worker.runtime.ports import TopicFacts
 from worker.runtime.processing import Active
 
 log = structlog.get_logger(__name__)
+_CODECS: dict[str, Codec] = {"json": JSON, "text": TEXT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def make_active(config: WorkerConfig, machine: Machine, facts: Mapping[str, Topi
     """A machine bound to this configuration's keys and headers, and its router."""
     routes: dict[str | None, str] = {None: config.output.key, **{name: route.key for name, route in config.output.routes.items()}}
     keys = {route: key for route, key in routes.items() if key != "source"}
-    bound = machine.bind(keys=keys, text=config.input.format == "text")
+    bound = machine.bind(keys=keys, codec=_CODECS[config.input.format])
     return Active(bound, Router(config, facts, DeadLetters(facts, config.dead_letter.topic, machine.definition.name, machine.digest)))
 
 

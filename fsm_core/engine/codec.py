@@ -6,8 +6,9 @@ import json
 import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -114,3 +115,51 @@ def describe(value: Any) -> str:
 
 
 Decoder = Callable[[bytes], dict[str, Any]]
+Encoder = Callable[[dict[str, Any]], bytes]
+
+
+class Codec(Protocol):
+    """How values are read and written: one for the input, one for each route. A schema registry's would be another one.
+
+    `decode` raises `Malformed` and nothing else, `encode` `Unencodable` and nothing else; both are called from one thread at a
+    time, keep nothing of a record, and wait for nothing (what they need from afar is there before, or is a `Malformed`).
+    """
+
+    def decode(self, raw: bytes) -> dict[str, Any]: ...
+    def encode(self, record: dict[str, Any]) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """The codec of `format: json`; compiled code has it built in."""
+
+    def decode(self, raw: bytes) -> dict[str, Any]:
+        """See `decode`."""
+        return decode(raw)
+
+    def encode(self, record: dict[str, Any]) -> bytes:
+        """See `encode`."""
+        return encode(record)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The codec of `format: text`: a record is `{"line": …}`, and only such a one can be written."""
+
+    def decode(self, raw: bytes) -> dict[str, Any]:
+        """See `decode_text`."""
+        return decode_text(raw)
+
+    def encode(self, record: dict[str, Any]) -> bytes:
+        """The line; `Unencodable` where the record is anything else."""
+        line = record.get("line")
+        if len(record) != 1 or not isinstance(line, str):
+            raise Unencodable("a text output is a record with one field `line`, which is text")
+        try:
+            return line.encode()
+        except UnicodeEncodeError as error:
+            raise Unencodable(str(error)) from None
+
+
+JSON: Final = Json()
+TEXT: Final = Text()

@@ -16,7 +16,7 @@ import orjson
 from fsm_core.definition import Definition
 from fsm_core.definition import State as StateDefinition
 from fsm_core.engine.batch import SOURCE
-from fsm_core.engine.codec import decode_text, refuse_nonfinite
+from fsm_core.engine.codec import JSON, Codec, refuse_nonfinite
 from fsm_core.engine.ending import End, Endings
 from fsm_core.engine.ends import key_bytes
 from fsm_core.engine.functions import Functions
@@ -82,7 +82,7 @@ class Job:
     interpreter: Interpreter
     ends: Mapping[str, End]
     failure_values: bool
-    text: bool
+    codec: Codec
 
 
 def generate(job: Job) -> tuple[Compiled | None, tuple[tuple[str, str], ...]]:
@@ -118,8 +118,8 @@ def _written(job: Job, joins: frozenset[Point] | None, most: int) -> Compiled:
     zeros = len(source.lines)
     source.line(top, "for _i, _raw in enumerate(_values):")
     source.line(replace(top, depth=2), "try:")
-    source.line(inner, "_d = _text(_raw)" if job.text else "_d = _loads(_raw)")
-    if not job.text:
+    source.line(inner, "_d = _loads(_raw)" if job.codec is JSON else f"_d = {source.hold('c', job.codec.decode)}(_raw)")
+    if job.codec is JSON:
         source.line(inner, "if _d.__class__ is not dict: raise _Unusual")
     if joins is not None:
         source.line(inner, "_w = []; _c = 0; _st = None")
@@ -136,7 +136,7 @@ def _written(job: Job, joins: frozenset[Point] | None, most: int) -> Compiled:
 
 def _names(functions: Functions) -> dict[str, Any]:
     return {**functions.names, "_State": State, "_Fields": Fields, "_Unusual": Unusual, "_Exception": Exception, "_loads": orjson.loads,
-            "_dumps": orjson.dumps, "_refuse": refuse_nonfinite, "_text": decode_text, "_SOURCE": SOURCE, "_key_bytes": key_bytes,
+            "_dumps": orjson.dumps, "_refuse": refuse_nonfinite, "_SOURCE": SOURCE, "_key_bytes": key_bytes,
             "_nothing": {}, "_set": set}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from fsm_core.definition import Code
 from fsm_core.definition import State as StateDefinition
 from fsm_core.engine.batch import SOURCE, Failure
-from fsm_core.engine.codec import Unencodable, encode
+from fsm_core.engine.codec import JSON, Codec, Unencodable, encode
 from fsm_core.engine.ends import Addressing, collect
 from fsm_core.engine.state import State
 from fsm_core.engine.tally import Tally
@@ -43,6 +43,7 @@ class Delivery:
     addressing: Mapping[str, Addressing]
     message: Message
     failure_values: bool = False
+    codecs: Mapping[str | None, Codec] = field(default_factory=dict)
 
     def settle(self, walk: Walk, position: int, tally: Tally) -> Outcome:
         """Write what became of an input record into the tally. If a child fails, no child is handed out."""
@@ -95,7 +96,7 @@ class Delivery:
             except Exception as error:  # noqa: BLE001 - whatever code raises becomes a failure
                 return Failure("undeliverable", end.name, step, type(error).__name__, error_text(error), walk.whole)
         try:
-            value = None if how.tombstone else encode(walk.state.data)
+            value = None if how.tombstone else self.codecs.get(end.route, JSON).encode(walk.state.data)
         except Unencodable as error:
             return Failure("unencodable", end.name, None, type(error).__name__, str(error), walk.whole)
         key, headers, timestamp = (SOURCE, None, None) if how.plain else collect(answers)

@@ -10,7 +10,7 @@ from typing import Any
 from fsm_core.definition import Code
 from fsm_core.definition import State as StateDefinition
 from fsm_core.engine.batch import Failure
-from fsm_core.engine.codec import encode
+from fsm_core.engine.codec import Encoder, encode
 from fsm_core.engine.ends import Addressing, collect
 from fsm_core.engine.reading import build
 from fsm_core.engine.source import NULL, Flow, Source
@@ -24,6 +24,7 @@ class End:
 
     how: Addressing
     key: Code | None = None
+    encode: Encoder | None = None
 
 
 class Endings:
@@ -35,7 +36,7 @@ class Endings:
     def output(self, end: StateDefinition, flow: Flow) -> Flow:
         """A row, to be sent at once or with the other children of a fan-out."""
         address, flow = self._address(self._ends[end.name], flow)
-        value, flow = self._encoded(self._ends[end.name].how, flow)
+        value, flow = self._encoded(self._ends[end.name], flow)
         self._source.line(flow, f"{'_rows.append' if flow.child else '_row'}((_i, {end.route!r}, {value}, {address}))")
         return flow
 
@@ -56,10 +57,14 @@ class Endings:
         self._steps.returned(flow)
         return "_k, _h, _ts", flow
 
-    def _encoded(self, how: Addressing, flow: Flow) -> tuple[str, Flow]:
-        if how.tombstone:
+    def _encoded(self, end: End, flow: Flow) -> tuple[str, Flow]:
+        if end.how.tombstone:
             return "None", flow
         write = self._source.line
+        if end.encode is not None:
+            flow = build(self._source, flow)
+            write(flow, f"_v = {self._source.hold('c', end.encode)}(_d)")
+            return "_v", flow
         if flow.record.closed and flow.record.is_clean:
             write(flow, f"_v = _dumps({flow.record.literal()})")
             return "_v", flow

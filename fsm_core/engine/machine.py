@@ -10,7 +10,7 @@ from typing import Any
 
 from fsm_core.definition import Code, Definition, Finding
 from fsm_core.engine.batch import BatchResult, Failure, Meta
-from fsm_core.engine.codec import Decoder, Malformed, decode, decode_exactly, decode_text, settle_heap
+from fsm_core.engine.codec import JSON, Codec, Decoder, Encoder, Malformed, decode_exactly, settle_heap
 from fsm_core.engine.codegen import Compiled, Job, generate
 from fsm_core.engine.delivery import Delivery, Outcome, leaves
 from fsm_core.engine.ending import End
@@ -55,7 +55,8 @@ class Binding:
     keys: Mapping[str | None, Code] = field(default_factory=dict)
     headers: Mapping[str | None, Mapping[str, Code]] = field(default_factory=dict)
     failure_values: bool = False
-    text: bool = False
+    codec: Codec = JSON
+    codecs: Mapping[str | None, Codec] = field(default_factory=dict)
 
 
 class Machine:
@@ -69,21 +70,21 @@ class Machine:
         self._functions = Functions(definition)
         self.is_async = _is_async(definition)
         self._schema = Schema(definition.input_schema)
-        self._decode: Decoder = decode_text if self._binding.text else decode_exactly if definition.exact_numbers else decode
+        self._decode: Decoder = decode_exactly if self._binding.codec is JSON and definition.exact_numbers else self._binding.codec.decode
         self._delivery = Delivery(
             {name: addressing(state, self._functions, self._binding.keys, self._binding.headers)
-             for name, state in definition.states.items() if state.is_end}, Entering(self._functions).message, self._binding.failure_values)
+             for name, state in definition.states.items() if state.is_end}, Entering(self._functions).message, self._binding.failure_values, self._binding.codecs)
         self._interpreter = Interpreter(definition, self._functions)
         self._compiled, self._why_not = self._compile()
 
     def bind(self, keys: Mapping[str | None, str] | None = None,
              headers: Mapping[str | None, Mapping[str, str]] | None = None, failure_values: bool = False,
-             text: bool = False) -> Machine:
-        """This machine with computed keys and headers (route → formula, a leading `=` allowed), and other reading."""
+             codec: Codec = JSON, codecs: Mapping[str | None, Codec] | None = None) -> Machine:
+        """This machine with computed keys and headers (route → formula, a leading `=` allowed), read by `codec`, written by a route's own or JSON."""
         return Machine(self.definition, Binding(
             {route: parse_host_formula(source) for route, source in (keys or {}).items()},
             {route: {name: parse_host_formula(source) for name, source in fields.items()}
-             for route, fields in (headers or {}).items()}, failure_values, text))
+             for route, fields in (headers or {}).items()}, failure_values, codec, codecs or {}))
 
     def run(self, values: Sequence[bytes], metas: Metas = None, now: float | None = None) -> BatchResult:
         """Run a batch. `AsyncMachineError` if the machine has async functions."""
@@ -210,8 +211,13 @@ class Machine:
     def _compile(self) -> tuple[Compiled | None, tuple[tuple[str, str], ...]]:
         if self.is_async or self.definition.input_schema is not None or self.definition.exact_numbers:
             return None, ((self.definition.start, "calls that wait, input_schema and exact numbers are the interpreter's"),)
-        ends = {name: End(how, self._key_alone(name, how)) for name, how in self._delivery.addressing.items()}
-        return generate(Job(self.definition, self._functions, self._interpreter, ends, self._binding.failure_values, self._binding.text))
+        ends = {name: End(how, self._key_alone(name, how), self._encoder(name)) for name, how in self._delivery.addressing.items()}
+        return generate(Job(self.definition, self._functions, self._interpreter, ends, self._binding.failure_values, self._binding.codec))
+
+    def _encoder(self, name: str) -> Encoder | None:
+        """What writes an end's records; None for JSON, which compiled code writes itself."""
+        codec = self._binding.codecs.get(self.definition.states[name].route, JSON)
+        return None if codec is JSON else codec.encode
 
     def _key_alone(self, name: str, how: Addressing) -> Code | None:
         """The formula of an end's key, where the key is all that is computed for it."""

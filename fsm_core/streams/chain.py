@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from fsm_core.engine.batch import Failure
+from fsm_core.engine.codec import JSON, TEXT
 from fsm_core.streams.config import CoreStreamConfig
 from fsm_core.streams.lines import Chunk, Lines
 from fsm_core.streams.process import Done, MachineJob, Plan, Recipe, Row
@@ -96,7 +97,7 @@ class ChainStream(Stream):
 
     def _jobs(self, machine: Machine, recipe: Recipe, plan: Plan, text: bool) -> tuple[ChainJob, ChainBlueprint]:
         recipes = tuple(stage.recipe._replace(text=text and at == 0) for at, stage in enumerate(self._stages))
-        bound = [stage.machine.bind(failure_values=True, text=text and at == 0) for at, stage in enumerate(self._stages)]
+        bound = [stage.machine.bind(failure_values=True, codec=TEXT if text and at == 0 else JSON) for at, stage in enumerate(self._stages)]
         names = names_of(self._stages)
         return ChainJob(bound, names, plan), ChainBlueprint(recipes, names, plan)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from fsm_core.definition import Code
 from fsm_core.engine.batch import BatchResult, Failure
+from fsm_core.engine.codec import JSON, TEXT
 from fsm_core.engine.interpreter import codes_of
 from fsm_core.streams.blocks import Broken
 from fsm_core.streams.lines import Chunk, Lines
@@ -150,7 +151,7 @@ class Recipe(NamedTuple):
         from fsm_core.loading import load  # here, so that a process pays for it when it starts
 
         made: Machine = load(self.source, self.trusted, self.functions, self.params)
-        return made.bind(failure_values=True, text=self.text)
+        return made.bind(failure_values=True, codec=TEXT if self.text else JSON)
 
 
 class MachineBlueprint(NamedTuple):

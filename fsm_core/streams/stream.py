@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from fsm_core.engine.codec import JSON, TEXT
 from fsm_core.streams.config import CoreStreamConfig
 from fsm_core.streams.feeds import feed_of
 from fsm_core.streams.formats import format_of
@@ -67,7 +68,7 @@ class Stream:
 
     def _jobs(self, machine: Machine, recipe: Recipe, plan: Plan, text: bool) -> tuple[Job, Blueprint]:
         recipe = recipe._replace(text=text)
-        return MachineJob(machine.bind(failure_values=True, text=text), plan), MachineBlueprint(recipe, plan)
+        return MachineJob(machine.bind(failure_values=True, codec=TEXT if text else JSON), plan), MachineBlueprint(recipe, plan)
 
     def stop(self) -> None:
         """Read no more; `run` returns when what was read is written."""

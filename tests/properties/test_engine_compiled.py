@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import fsm_core
 from fsm_core.engine.batch import BatchResult
+from fsm_core.engine.codec import JSON, TEXT
 from tests.effort import examples
 from tests.properties.machines import hostile, machines, record
 
@@ -30,7 +31,7 @@ KEYS = st.sampled_from([None, "data.a", "str(data.b)", "coalesce(data.c, 'k')"])
 def test_compiled_is_interpreted(document: dict[str, Any], values: list[bytes], key: str | None, values_too: bool,
                                  text: bool) -> None:
     """Rows with key order, failures with reason, state, error and path, ends and counts: all the same, byte for byte."""
-    machine = fsm_core.load(document).bind(keys={None: key} if key else None, failure_values=values_too, text=text and not values)
+    machine = fsm_core.load(document).bind(keys={None: key} if key else None, failure_values=values_too, codec=TEXT if text and not values else JSON)
     assert machine.source is not None
     assert comparable(machine.run(values, now=5.0)) == comparable(machine.run_interpreted(values, now=5.0))
 

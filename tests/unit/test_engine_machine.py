@@ -10,6 +10,7 @@ import pytest
 
 from fsm_core.definition import Arc, Assign, Code, Constant, Definition, Rules, State
 from fsm_core.engine.batch import SOURCE, Meta
+from fsm_core.engine.codec import TEXT
 from fsm_core.engine.machine import Machine
 from fsm_core.errors import AsyncMachineError
 from fsm_core.expressions.parsing import parse_code
@@ -207,7 +208,7 @@ def test_async_functions() -> None:
 
 def test_text_and_explain() -> None:
     """Values may be text; explain tells each step."""
-    m = through(step("data")).bind(text=True)
+    m = through(step("data")).bind(codec=TEXT)
     assert m.run([b"hi", b"\xff"]).rows[0][2] == b'{"line":"hi"}'
     log = m.explain({"line": "x"})
     assert [s.get("state") for s in log] == ["in", "step", "out", None]

@@ -41,13 +41,14 @@ def diff(
 
     Example: fsm-worker diff machine.yaml machine.new.yaml --from orders.jsonl.gz
     """
+    from fsm_core.engine.codec import JSON, TEXT
     from fsm_core.errors import FsmError
     from fsm_core.explaining.comparing import Comparison
 
     settings = _settings(config, bootstrap)
     given = [_given(path, settings if config else None, trust, options.functions(function), options.params(param)) for path in (old, new)]
     text = settings.input.format == "text" if settings is not None else _is_text(source)
-    first, second = (machines.machine_of(one, json_).bind(failure_values=True, text=text) for one in given)
+    first, second = (machines.machine_of(one, json_).bind(failure_values=True, codec=TEXT if text else JSON) for one in given)
     comparison = Comparison(examples)
     batches = _of_file(source) if settings is None else _of_topic(settings, source)
     try:
