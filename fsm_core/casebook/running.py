@@ -76,9 +76,15 @@ def run_tests(machine: Machine, cases: Sequence[Case] | None = None, params: Map
 
 
 def untaken_arcs(definition: Definition, results: Sequence[CaseResult]) -> list[Arc]:
-    """The arcs that no test takes; arcs between the same two states count as one."""
+    """The arcs that no test takes, each way of a switch as an arc; arcs between the same two states count as one."""
     taken = {arc for result in results for arc in result.arcs}
-    return [arc for arc in definition.arcs if (arc.source, arc.target) not in taken]
+    return [one for arc in definition.arcs for one in _single(definition, arc) if (one.source, one.target) not in taken]
+
+
+def _single(definition: Definition, arc: Arc) -> list[Arc]:
+    """The arc as arcs that lead to one state each; into a pushed network to its start."""
+    targets = dict.fromkeys(way.target if way.push is None else definition.networks[way.push].start for way in arc.ways)
+    return [replace(arc, target=target, push=None, switch=None) for target in targets]
 
 
 def _run(machine: Machine, case: Case) -> CaseResult:

@@ -11,9 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from fsm_core import DocumentError, Meta, check, load
-from fsm_core.casebook import parse_cases, run_tests, untaken_arcs
+from fsm_core.casebook import CaseResult, parse_cases, run_tests, untaken_arcs
 from fsm_core.casebook.matching import differ
+from fsm_core.definition import Arc, Definition, Network, Switch, Way
 from fsm_core.document import load_document
+from fsm_core.expressions import parse_code
 from worker.cli.app import app
 from worker.cli.exit_codes import Exit
 
@@ -142,6 +144,15 @@ def test_calls_answer_for_functions_that_wait(calls: Any, expect: Any, passed: b
     (result,) = run_tests(load(document, functions={"geo": later}))
     assert result.passed is passed, result.lines()
     assert passed or "no `calls` entry for geo" in result.lines()[0]
+
+
+def test_the_ways_of_a_switch_and_a_push_are_arcs_to_take() -> None:
+    """Coverage counts each state that a switch may lead to, and a pushed network by its start."""
+    where = parse_code("data.type")
+    arc = Arc("in", "", switch=Switch(where, {"a": Way("one"), "b": Way("out", "n"), "c": Way("one")}, Way("two")))
+    definition = Definition("m", "", "", "in", {}, (arc,), True, networks={"n": Network("n", "n/start")})
+    taken = [CaseResult("t", (), arcs=frozenset([("in", "two")]))]
+    assert [one.name for one in untaken_arcs(definition, taken)] == ["in->one", "in->n/start"]
 
 
 def test_the_verb(tmp_path: Path) -> None:
