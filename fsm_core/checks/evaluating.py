@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-import math
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from fsm_core.checks.comparing import decided, extreme, range_of, short, shown, without_null
 from fsm_core.checks.facts import ALL, ANY, NUMERIC, Fact, constant, join, join_all, of
 from fsm_core.checks.facts import Field as FactField
 from fsm_core.checks.narrowing import assume
@@ -105,7 +104,7 @@ class Evaluator:
             alike = a.types & b.types
             return Fact(alike) if isinstance(node.op, ast.Add) and len(alike) == 1 else of("integer", "number", "string", "array")
         whole = a.types | b.types <= {"integer", "boolean"} and not isinstance(node.op, ast.Div)
-        low, high = _range(a, b, node.op)
+        low, high = range_of(a, b, node.op)
         if whole and high is not None and low is not None and max(high, -low) >= 2**64:
             self.notes.say(321, f"`{ast.unparse(node)}` may exceed 64 bits")
         return Fact(frozenset(["integer"]) if whole else frozenset(["number"]) if isinstance(node.op, ast.Div) else NUMBER.types, low=low, high=high)
@@ -125,7 +124,7 @@ class Evaluator:
         for i, part in enumerate(node.values):
             fact = self.of(part, here)
             last = i == len(node.values) - 1
-            facts.append(fact if last else _short(fact, not wanted))
+            facts.append(fact if last else short(fact, not wanted))
             if fact.truth is (not wanted):
                 return join_all([*facts[:-1], fact])
             below = assume(part, here, wanted)
@@ -217,7 +216,7 @@ class Evaluator:
         if name == "round" and facts:
             return Fact(frozenset(["integer"]) if len(facts) == 1 else facts[0].types & NUMERIC or NUMBER.types, low=facts[0].low and facts[0].low - 1, high=facts[0].high and facts[0].high + 1)
         if name in ("min", "max") and len(facts) > 1:
-            return _extreme(facts, name)
+            return extreme(facts, name)
         if name == "clip" and len(facts) == 3:
             return Fact(join_all(facts).types, low=facts[1].low, high=facts[2].high)
         return RESULTS.get(name, ANY)
@@ -307,94 +306,3 @@ class Evaluator:
 
 def _names(target: ast.expr) -> Iterator[str]:
     return (n.id for n in ast.walk(target) if isinstance(n, ast.Name))
-
-
-def shown(fact: Fact) -> str:
-    """The types of a fact, for a message."""
-    return " or ".join(sorted(fact.types))
-
-
-def without_null(fact: Fact) -> Fact:
-    """The fact of a value that is not null."""
-    values = None if fact.values is None else frozenset(v for v in fact.values if v[0] != "null")
-    return Fact(fact.types - {"null"}, fact.fields, fact.closed, fact.low, fact.high, values, fact.items)
-
-
-def _short(fact: Fact, truth: bool) -> Fact:
-    """What an operand of and/or gives when it ends the chain."""
-    made = without_null(fact) if truth else fact
-    if made.values is not None:
-        return Fact(made.types, values=frozenset(v for v in made.values if bool(v[1]) is truth))
-    return made
-
-
-def _extreme(facts: list[Fact], name: str) -> Fact:
-    lows, highs = [f.low for f in facts], [f.high for f in facts]
-    if name == "min":
-        high, low = min((h for h in highs if h is not None), default=None), None if None in lows else min(x for x in lows if x is not None)
-    else:
-        low, high = max((x for x in lows if x is not None), default=None), None if None in highs else max(h for h in highs if h is not None)
-    return Fact(join_all(facts).types, low=low, high=high)
-
-
-def _range(a: Fact, b: Fact, op: ast.operator) -> tuple[float | None, float | None]:
-    bounds: list[Any] = [a.low, a.high, b.low, b.high]
-    if None in bounds or any(not math.isfinite(x) for x in bounds):
-        return None, None
-    al, ah, bl, bh = bounds
-    match op:
-        case ast.Add():
-            return al + bl, ah + bh
-        case ast.Sub():
-            return al - bh, ah - bl
-        case ast.Mult():
-            found = [x * y for x in (al, ah) for y in (bl, bh)]
-            return min(found), max(found)
-    return None, None
-
-
-def decided(a: Fact, op: ast.cmpop, b: Fact) -> bool | None:
-    """What a comparison says for every value, None where it depends."""
-    match op:
-        case ast.Is() | ast.IsNot() if b.types == {"null"}:
-            truth = True if a.types == {"null"} else False if a.types and "null" not in a.types else None
-            return truth if truth is None or isinstance(op, ast.Is) else not truth
-        case ast.Eq() | ast.NotEq():
-            truth = _equal(a, b)
-            return truth if truth is None or isinstance(op, ast.Eq) else not truth
-        case ast.In() | ast.NotIn() if b.types in ({"object"}, {"array"}) and a.values is not None:
-            listed = set(b.fields) if b.closed else {v for _, v in b.items.values} if b.items and b.items.values is not None else None
-            found = None if listed is None else {v in listed for _, v in a.values}
-            truth = found.pop() if found and len(found) == 1 and (False in found or b.closed or len(b.items.values if b.items and b.items.values else ()) > 0) else None
-            return truth if truth is None or isinstance(op, ast.In) else not truth
-    if a.types <= NUMERIC and b.types <= NUMERIC:
-        return _before(a, op, b)
-    return None
-
-
-def _equal(a: Fact, b: Fact) -> bool | None:
-    kinds = [{"n" if t in NUMERIC else t for t in f.types} for f in (a, b)]
-    if kinds[0] and kinds[1] and not kinds[0] & kinds[1]:
-        return False
-    if a.values is not None and b.values is not None:
-        x, y = [v for _, v in a.values], [v for _, v in b.values]
-        return False if not any(p == q for p in x for q in y) else True if len(x) == len(y) == 1 else None
-    if a.types <= NUMERIC and b.types <= NUMERIC and _before(a, ast.Lt(), b) is True or (a.types <= NUMERIC and b.types <= NUMERIC and _before(b, ast.Lt(), a) is True):
-        return False
-    return None
-
-
-def _before(a: Fact, op: ast.cmpop, b: Fact) -> bool | None:
-    inf = math.inf
-    al, ah = -inf if a.low is None else a.low, inf if a.high is None else a.high
-    bl, bh = -inf if b.low is None else b.low, inf if b.high is None else b.high
-    match op:
-        case ast.Lt():
-            return True if ah < bl else False if al >= bh else None
-        case ast.LtE():
-            return True if ah <= bl else False if al > bh else None
-        case ast.Gt():
-            return True if al > bh else False if ah <= bl else None
-        case ast.GtE():
-            return True if al >= bh else False if ah < bl else None
-    return None

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from fsm_core.checks.evaluating import Evaluator, without_null
+from fsm_core.checks.comparing import without_null
+from fsm_core.checks.evaluating import Evaluator
 from fsm_core.checks.facts import ALL, ANY, NOTHING, Fact, Field, constant, join, of, written
 from fsm_core.checks.logic import expression
 from fsm_core.checks.narrowing import Env, assume
