@@ -5,18 +5,19 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from fsm_core.checks.comparing import decided, extreme, range_of, short, shown, without_null
+from fsm_core.checks.calling import Calls
+from fsm_core.checks.comparing import decided, range_of, short, shown
 from fsm_core.checks.facts import ALL, ANY, NUMERIC, Fact, constant, join, join_all, of
 from fsm_core.checks.facts import Field as FactField
 from fsm_core.checks.narrowing import assume
 from fsm_core.checks.notes import Notes
-from fsm_core.checks.signatures import ADDABLE, BOOLEAN, HAS_DEFAULT, NUMBER, OBJECT_METHODS, RESULTS, TAKES, TEXT, TEXT_METHODS
+from fsm_core.checks.signatures import ADDABLE, BOOLEAN, NUMBER, TEXT
 
 Env = Mapping[str, Fact]
 _ARITHMETIC = (ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
 
 
-class Evaluator:
+class Evaluator(Calls):
     """Facts of expressions; what it finds goes to the notes."""
 
     def __init__(self, notes: Notes) -> None:
@@ -166,84 +167,6 @@ class Evaluator:
             self.notes.say(320, f"`{ast.unparse(node)}` compares {shown(a)} with {shown(b)}")
         else:
             self.needs(a, ALL - {"null", "object"}, node.left, "the order of")
-
-    def _call(self, node: ast.Call, env: Env) -> Fact:
-        match node.func:
-            case ast.Name(id="_fsm_coalesce"):
-                return self._coalesced([a.body for a in node.args if isinstance(a, ast.Lambda)], env)
-            case ast.Name(id="_fsm_read"):
-                return self._read(node, env)
-            case ast.Name(id=name):
-                return self._helper(name, node, env)
-            case ast.Attribute(value=value, attr=method):
-                return self._method(value, method, node, env)
-        return self._parts(node, env)
-
-    def _coalesced(self, parts: list[ast.expr], env: Env) -> Fact:
-        made = Fact(frozenset())
-        for i, part in enumerate(parts):
-            fact = self.of(part, env)
-            made = join(made, fact if i == len(parts) - 1 else without_null(fact))
-            if "null" not in fact.types and i < len(parts) - 1:
-                self.notes.say(312, f"`{ast.unparse(part)}` is always there: the rest of coalesce is never used")
-                break
-        return made
-
-    def _read(self, node: ast.Call, env: Env) -> Fact:
-        fact, steps = self.of(node.args[0], env), node.args[1]
-        for step in steps.elts if isinstance(steps, ast.Tuple) else ():
-            name = step.value if isinstance(step, ast.Constant) else None
-            if not isinstance(name, str) or "object" not in fact.types:
-                return ANY if "object" in fact.types or "array" in fact.types else of("null")
-            found, always = fact.at(name), fact.types == {"object"}
-            if found.presence == "never" and fact.closed:
-                self.notes.say(311, f"the field '{name}' is never there: `has` and `coalesce` find nothing", rests_on_input=False)
-            fact = of("null") if found.presence == "never" else found.fact
-            if found.presence != "always" or not always:
-                fact = join(fact, of("null"))
-        return fact
-
-    def _helper(self, name: str, node: ast.Call, env: Env) -> Fact:
-        facts = [self.of(a, env) for a in node.args if not isinstance(a, ast.Starred)]
-        facts += [self.of(k.value, env) for k in node.keywords]
-        default = HAS_DEFAULT.get(name)
-        lenient = default is not None and (len(node.args) > default or any(k.arg == "d" for k in node.keywords))
-        for fact, takes, argument in zip(facts, TAKES.get(name, ()), node.args, strict=False):
-            if not lenient:
-                self.needs(fact, takes, argument, f"{name}() of")
-        if lenient:
-            return join(RESULTS.get(name, ANY), facts[-1])
-        if name == "round" and facts:
-            return Fact(frozenset(["integer"]) if len(facts) == 1 else facts[0].types & NUMERIC or NUMBER.types, low=facts[0].low and facts[0].low - 1, high=facts[0].high and facts[0].high + 1)
-        if name in ("min", "max") and len(facts) > 1:
-            return extreme(facts, name)
-        if name == "clip" and len(facts) == 3:
-            return Fact(join_all(facts).types, low=facts[1].low, high=facts[2].high)
-        return RESULTS.get(name, ANY)
-
-    def _method(self, value: ast.expr, method: str, node: ast.Call, env: Env) -> Fact:
-        base = self.of(value, env)
-        facts = [self.of(a, env) for a in node.args]
-        if method == "get" and "object" in base.types and isinstance(node.args[0] if node.args else None, ast.Constant):
-            return self._got(base, node, facts)
-        if method in TEXT_METHODS and method not in ("find",):
-            self.needs(base, frozenset(["string"]), value, f".{method}() of")
-            return TEXT_METHODS[method]
-        if method in OBJECT_METHODS:
-            self.needs(base, frozenset(["object"]), value, f".{method}() of")
-        return OBJECT_METHODS.get(method, ANY)
-
-    def _got(self, base: Fact, node: ast.Call, facts: list[Fact]) -> Fact:
-        name = str(node.args[0].value) if isinstance(node.args[0], ast.Constant) else ""
-        found, default = base.at(str(name)), facts[1] if len(facts) > 1 else of("null")
-        if found.presence == "never":
-            self.notes.say(311, f"no path sets the field '{name}' that `.get` asks for")
-            return default
-        if found.presence == "always":
-            if len(facts) > 1:
-                self.notes.say(310, f"the field '{name}' is always there: the default of `.get` is never used")
-            return found.fact
-        return join(found.fact, default)
 
     def _dict(self, node: ast.Dict, env: Env) -> Fact:
         fields: dict[str, FactField] = {}
