@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from fsm_core.checks.comparing import extreme, without_null
-from fsm_core.checks.facts import ANY, NUMERIC, Fact, join, of
+from fsm_core.checks.facts import ANY, NUMERIC, Fact, join, join_all, of
 from fsm_core.checks.narrowing import Env
 from fsm_core.checks.notes import Notes
 from fsm_core.checks.signatures import HAS_DEFAULT, NUMBER, OBJECT_METHODS, RESULTS, TAKES, TEXT_METHODS
