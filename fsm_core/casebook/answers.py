@@ -51,7 +51,7 @@ def _answering(name: str, answer: Mapping[str, Any] | None, batch: bool) -> Call
         if answer is None:
             raise Unanswered(f"the test has no `calls` entry for {name}")
         if "raise" in answer:
-            raise exception_of(answer["raise"])(f"raised by the test for {name}")
+            raise exception_of(answer["raise"])()
         return copy.deepcopy(answer.get("return"))
 
     def answered(given: Any) -> Any:

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from fsm_core.definition import Code, Rules
+from fsm_core.definition import Code, Host, Rules
 from fsm_core.document.composing import step
 from fsm_core.document.report import Report
 from fsm_core.expressions import parse_code
@@ -27,8 +27,8 @@ def parse_function(report: Report, spec: Any, pointer: str) -> Code | None:
     if not isinstance(spec, dict):
         report.say(112, f"a function is a text or an object, not {type(spec).__name__}", pointer)
         return None
-    report.keys(spec, pointer, ("type", "code", "ref", "name", "pure", "idempotent", "description"),
-                ("mode", "timeout", "args", "into", "retry", "params", "module"))
+    report.keys(spec, pointer, ("type", "code", "ref", "name", "pure", "idempotent", "description", "mode", "timeout", "args", "into"),
+                ("retry", "params", "module"))
     kind = spec.get("type", "inline" if "code" in spec else "registered")
     if kind not in _TYPES:
         report.say(100, f"unknown function type `{kind}`", step(pointer, "type"), "one of " + ", ".join(_TYPES))
@@ -39,7 +39,7 @@ def parse_function(report: Report, spec: Any, pointer: str) -> Code | None:
     if not isinstance(name, str):
         report.say(112, "a function needs `code` or `ref`", pointer)
         return None
-    return _registered(report, name, pointer)
+    return _registered(report, spec, name, pointer)
 
 
 def _coded(report: Report, spec: dict[str, Any], kind: str, pointer: str) -> Code | None:
@@ -71,14 +71,27 @@ def parse_formula(report: Report, text: str, pointer: str) -> Code | None:
     return code
 
 
-def _registered(report: Report, name: str, pointer: str) -> Code | None:
+def _registered(report: Report, spec: dict[str, Any], name: str, pointer: str) -> Code:
     function: Callable[..., Any] | None = (report.functions or {}).get(name)
-    if function is None and report.trusted and ":" in name:
-        function = _imported(name)
+    if function is None and report.trusted:
+        place = report.table.get(name, name)
+        function = _imported(place) if ":" in place else None
     if function is None:
         report.say(111, f"no function '{name}'", pointer, "give it in `functions=`")
-        return None
-    return Code("callable", name, None, function, report.document.mark(pointer))
+    return Code("callable", name, None, function, report.document.mark(pointer), (), _host(report, spec, name, pointer))
+
+
+def _host(report: Report, spec: dict[str, Any], name: str, pointer: str) -> Host:
+    from fsm_core.document.entry import duration  # templates and functions hold each other
+    from fsm_core.document.templates import parse_template, written_path
+
+    mode = spec.get("mode", "record")
+    if mode not in ("record", "batch"):
+        report.say(112, f"unknown mode `{mode}`", step(pointer, "mode"), "batch, or nothing")
+    timeout = duration(report, spec, "timeout", pointer, 0.0) if spec.get("timeout") is not None else None
+    args = parse_template(report, spec["args"], step(pointer, "args")) if "args" in spec else None
+    into = written_path(report, spec["into"], step(pointer, "into")) or () if "into" in spec else ()
+    return Host(name, mode == "batch", timeout, args, into, report.flag(spec, "pure", pointer), report.flag(spec, "idempotent", pointer))
 
 
 def _imported(name: str) -> Callable[..., Any] | None:
@@ -138,3 +151,14 @@ def _is_range(report: Report, bounds: Any, pointer: str) -> bool:
     if not good:
         report.say(112, "a range is [lowest, highest], null for open", pointer)
     return good
+
+
+def parse_table(report: Report, value: Any) -> dict[str, str]:
+    """`functions:` of a document: names for importable functions."""
+    table = report.object(value, "/functions", "`functions`")
+    if table and not report.trusted:
+        report.say(410, "a safe document imports nothing", "/functions", "name the functions in the worker file, or trust the file")
+    for name, place in table.items():
+        if not (isinstance(place, str) and ":" in place):
+            report.say(112, "a function is written module:name", step("/functions", name))
+    return {name: place for name, place in table.items() if isinstance(place, str)}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from fsm_core.definition import Code, Finding, Severity
@@ -20,6 +23,14 @@ class Report:
         self.trusted = document.trusted
         self.functions = functions
         self.params: dict[str, Any] = {}
+        self.lets: tuple[str, ...] = ()
+        self.constants: set[str] = set()
+        self.arities: dict[str, int] = {}
+        self.patterns: dict[str, str] = {}
+        self.names: tuple[str, ...] | None = None
+        self.prefix = ""
+        self.lets_of: dict[str, tuple[str, ...]] = {}
+        self.table: dict[str, str] = {}
         self.findings: list[Finding] = list(document.findings)
 
     def say(self, code: int, message: str, pointer: str, hint: str = "", severity: Severity = "error") -> None:
@@ -28,8 +39,22 @@ class Report:
 
     def judge(self, code: Code) -> Code:
         """Take down what is wrong with a piece of code, and give it back."""
-        self.findings += judge(code, trusted=self.trusted, params=self.params)
-        return code
+        bound = frozenset(self.constants) | frozenset(self.lets if self.names is None else self.names)
+        self.findings += judge(code, trusted=self.trusted, params=self.params, bound=bound, arities=self.arities,
+                               patterns=self.patterns, reads_record=self.names is None)
+        if code.kind != "formula" or not self.lets or code.tree is None or self.names is not None:
+            return code
+        used = {n.id for n in ast.walk(code.tree) if isinstance(n, ast.Name)}
+        return replace(code, lets=tuple(name for name in self.lets if name in used))
+
+    @contextmanager
+    def inside_define(self, names: tuple[str, ...]) -> Iterator[None]:
+        """Formulas in here see these names and no record."""
+        self.names = names
+        try:
+            yield
+        finally:
+            self.names = None
 
     def object(self, value: Any, pointer: str, what: str) -> dict[str, Any]:
         """The value if it is an object, else a finding and an empty one."""

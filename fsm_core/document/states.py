@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from fsm_core.definition import Outcome, State, Template
+from fsm_core.definition import Catch, Code, Outcome, State
 from fsm_core.document.codes import parse_functions, parse_validates
 from fsm_core.document.composing import step
+from fsm_core.document.entry import (
+    parse_catches,
+    parse_fan_out,
+    parse_keep,
+    parse_lets,
+    parse_removes,
+    parse_renames,
+    parse_requires,
+    parse_retry,
+)
 from fsm_core.document.report import Report
 from fsm_core.document.templates import parse_assigns, parse_template
 
 _KEYS = ("name", "is_start", "is_end", "functions", "transforms", "validators", "arcs", "set", "on_error", "description",
-         "outcome", "route", "reason", "key", "headers", "timestamp", "tombstone")
-_LATER = ("retry", "catch", "fan_out", "let", "require", "record", "rename", "remove", "keep", "message", "input_schema",
-          "schema", "resources", "pre_validators")
-_END_ONLY = ("outcome", "route", "reason", "key", "headers", "timestamp", "tombstone")
+         "outcome", "route", "reason", "key", "headers", "timestamp", "tombstone", "retry", "catch", "fan_out", "let",
+         "require", "record", "rename", "remove", "keep", "message")
+_LATER = ("input_schema", "schema", "resources", "pre_validators")
+_END_ONLY = ("outcome", "route", "reason", "key", "headers", "timestamp", "tombstone", "message")
 _ERROR_NAMES = ("error", "failed", "rejected", "invalid")
 
 
@@ -35,28 +45,50 @@ def parse_state(report: Report, node: dict[str, Any], pointer: str) -> State | N
     functions = report.object(node.get("functions", {}), step(pointer, "functions"), "`functions`")
     report.keys(functions, step(pointer, "functions"), ("validate", "transform"))
     outcome = _outcome(report, node, name, pointer) if is_end else None
-    return State(
-        name, report.flag(node, "is_start", pointer), is_end, outcome,
+    report.lets = ()
+    lets = parse_lets(report, node.get("let", {}), step(pointer, "let"))
+    on_error = _optional(report, node, "on_error", pointer)
+    mark = report.document.mark(pointer)
+    state = State(
+        report.prefix + name, report.flag(node, "is_start", pointer), is_end, outcome,
         _optional(report, node, "route", pointer), _optional(report, node, "reason", pointer),
         parse_validates(report, functions.get("validate"), pointer + "/functions/validate")
         + parse_validates(report, node.get("validators"), step(pointer, "validators")),
         parse_functions(report, functions.get("transform"), pointer + "/functions/transform")
         + parse_functions(report, node.get("transforms"), step(pointer, "transforms")),
         parse_assigns(report, node.get("set", {}), step(pointer, "set")),
-        _optional(report, node, "on_error", pointer),
+        report.prefix + on_error if on_error else None,
         _template(report, node, "key", pointer), _headers(report, node, pointer), _template(report, node, "timestamp", pointer),
-        tombstone, report.text(node, "description", pointer), report.document.mark(pointer))
+        tombstone, report.text(node, "description", pointer), mark, report.prefix.rstrip("/"),
+        bool(report.prefix) and is_end and outcome == "output" and not {"outcome", "route"} & node.keys(), lets,
+        parse_requires(report, node.get("require"), step(pointer, "require")), _template(report, node, "record", pointer),
+        parse_renames(report, node.get("rename", {}), step(pointer, "rename")),
+        parse_removes(report, node.get("remove"), step(pointer, "remove")),
+        parse_keep(report, node["keep"], step(pointer, "keep")) if "keep" in node else None,
+        parse_fan_out(report, node.get("fan_out"), step(pointer, "fan_out")),
+        parse_retry(report, node.get("retry"), step(pointer, "retry")),
+        parse_catches(report, node.get("catch"), step(pointer, "catch"))
+        + ((Catch((), report.prefix + on_error, mark),) if on_error else ()),
+        _template(report, node, "message", pointer))
+    if state.fan_out is True:
+        for key in {"record", "rename", "set", "remove", "keep"} & node.keys():
+            report.say(112, f"`fan_out: true` takes the transform's list: `{key}` has no record", step(pointer, key))
+        if not state.transforms:
+            report.say(112, "`fan_out: true` needs a transform", step(pointer, "fan_out"))
+    report.lets_of[state.name] = report.lets
+    report.lets = ()
+    return state
 
 
 def _optional(report: Report, node: dict[str, Any], key: str, pointer: str) -> str | None:
     return report.text(node, key, pointer) or None
 
 
-def _template(report: Report, node: dict[str, Any], key: str, pointer: str) -> Template | None:
+def _template(report: Report, node: dict[str, Any], key: str, pointer: str) -> Code | None:
     return parse_template(report, node[key], step(pointer, key)) if key in node else None
 
 
-def _headers(report: Report, node: dict[str, Any], pointer: str) -> tuple[tuple[str, Template], ...]:
+def _headers(report: Report, node: dict[str, Any], pointer: str) -> tuple[tuple[str, Code], ...]:
     here = step(pointer, "headers")
     headers = report.object(node.get("headers", {}), here, "`headers`")
     return tuple((str(name), parse_template(report, value, step(here, name))) for name, value in headers.items())

@@ -25,12 +25,14 @@ def check_structure(report: Report, states: Sequence[State], arcs: Sequence[Arc]
     ends = {s.name for s in states if s.is_end}
     for arc in arcs:
         _known(report, arc.source, names, arc.mark, "an arc from")
-        _known(report, arc.target, names, arc.mark, "an arc to")
+        targets = [way.target for way in arc.ways] if arc.switch is not None else [arc.target]
+        for target in dict.fromkeys([*targets, *([arc.target] if arc.target else [])]):
+            _known(report, target, names, arc.mark, "an arc to")
         if arc.source in ends:
             _say(report, 105, f"the end state '{arc.source}' has an outgoing arc", arc.mark)
     for state in states:
-        if state.on_error is not None:
-            _known(report, state.on_error, names, state.mark, "`on_error` to")
+        for catch in state.catches:
+            _known(report, catch.to, names, catch.mark, "`on_error` to" if catch.to == state.on_error else "a catch to")
 
 
 def _known(report: Report, name: str, names: set[str], mark: Mark, what: str) -> None:

@@ -1,82 +1,200 @@
-"""Templates (`=formula`, constants, maps and lists of them) and the paths that `set` writes to."""
+"""Templates (`=formula`, constants, maps, lists, `?`, `=for`, `=if`), each lowered to one formula; and paths of `set`."""
 
 from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from typing import Any
 
-from fsm_core.definition import Assign, Constant, ListTemplate, MapTemplate, Template
+from fsm_core.definition import Assign, Code
 from fsm_core.document.codes import parse_formula
 from fsm_core.document.composing import step
 from fsm_core.document.report import Report
+from fsm_core.expressions import parse_code, path_of
+from fsm_core.expressions.names import BUILTINS, FORMULA_NAMES, HELPERS
 
 _STEP = re.compile(r"""\[\s*(?:'([^']*)'|"([^"]*)")\s*\]|([^.\[\]]+)""")
+_LOOPS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)
+NULL = ast.Constant(None)
 
 
-def parse_template(report: Report, value: Any, pointer: str) -> Template:
-    """A template; what cannot be one is a finding and a null."""
+def parse_template(report: Report, value: Any, pointer: str) -> Code:
+    """A template as one formula; what cannot be one is a finding and a null."""
+    tree = lower(report, value, pointer)
+    source = value.strip().removeprefix("=") if isinstance(value, str) else ast.unparse(ast.fix_missing_locations(tree))
+    return report.judge(Code("formula", source, tree, mark=report.document.mark(pointer)))
+
+
+def lower(report: Report, value: Any, pointer: str) -> ast.expr:
+    """The expression that builds what a template says; the formulas in it are marked with their places."""
     if isinstance(value, str):
         return _text(report, value, pointer)
     if isinstance(value, dict):
-        return MapTemplate(tuple(
-            (key, parse_template(report, below, step(pointer, key)))
-            for key, below in value.items() if _literal_key(report, key, step(pointer, key))))
+        return _map(report, value, pointer)
     if isinstance(value, list):
-        return ListTemplate(tuple(parse_template(report, v, step(pointer, i)) for i, v in enumerate(value)))
+        return ast.List([_item(report, v, step(pointer, i)) for i, v in enumerate(value)], ast.Load())
     if value is None or isinstance(value, bool | int) or (isinstance(value, float) and value - value == 0):
-        return Constant(value)
+        return ast.Constant(value)
     report.say(117, f"{value!r} is not JSON", pointer, "quote it")
-    return Constant(None)
+    return NULL
 
 
-def _literal_key(report: Report, key: Any, pointer: str) -> bool:
-    if not isinstance(key, str):
-        report.say(117, f"the key {key!r} is no text", pointer, "quote it")
-        return False
-    if key.startswith("=") or key.endswith("?"):
-        report.say(190, f"`{key}` in a template is not supported yet", pointer)
-        return False
-    return True
+def _map(report: Report, value: dict[Any, Any], pointer: str) -> ast.expr:
+    keys: list[ast.expr | None] = []
+    values: list[ast.expr] = []
+    for key, below in value.items():
+        here = step(pointer, key)
+        if not isinstance(key, str):
+            report.say(117, f"the key {key!r} is no text", here, "quote it")
+        elif key.startswith("="):
+            report.say(100, f"`{key}` stands in the item of a list", here)
+        elif key.endswith("?"):
+            tree = lower(report, below, here)
+            entry = ast.Dict([ast.Constant(key[:-1])], [tree])
+            guard = presence(tree)
+            optional: ast.expr = entry if guard is None else ast.IfExp(guard, entry, ast.Dict([], []))
+            optional.fsm_optional = True  # type: ignore[attr-defined]  # entries around it do not ask for its paths
+            keys.append(None)
+            values.append(optional)
+        else:
+            keys.append(ast.Constant(key))
+            values.append(lower(report, below, here))
+    return ast.Dict(keys, values)
 
 
-def _text(report: Report, value: str, pointer: str) -> Template:
+def _item(report: Report, value: Any, pointer: str) -> ast.expr:
+    if not isinstance(value, dict) or not {"=for", "=if", "=value"} & value.keys():
+        return lower(report, value, pointer)
+    rest = {k: v for k, v in value.items() if k not in ("=for", "=if", "=value")}
+    if rest and "=value" in value:
+        report.say(112, "an item has `=value` or keys of its own, not both", pointer)
+    item = lower(report, value["=value"], step(pointer, "=value")) if "=value" in value else lower(report, rest, pointer)
+    test = _formula(report, value["=if"], step(pointer, "=if")) if "=if" in value else None
+    made: ast.expr
+    if "=for" in value:
+        loop = _loop(report, value["=for"], step(pointer, "=for"))
+        if loop is None:
+            return NULL
+        loop.ifs = [] if test is None else [test]
+        made = ast.ListComp(item, [loop])
+        made.fsm_mark = report.document.mark(step(pointer, "=for"))  # type: ignore[attr-defined]  # where findings of it belong
+    else:
+        one = ast.List([item], ast.Load())
+        made = one if test is None else ast.IfExp(test, one, ast.List([], ast.Load()))
+    return ast.Starred(made, ast.Load())
+
+
+def _loop(report: Report, text: Any, pointer: str) -> ast.comprehension | None:
+    try:
+        tree = parse_code(f"[0 for {text}]").tree
+        if isinstance(tree, ast.ListComp) and len(tree.generators) == 1 and not tree.generators[0].ifs:
+            return tree.generators[0]
+    except SyntaxError:
+        pass
+    report.say(106, "a loop is `x in FORMULA`", pointer)
+    return None
+
+
+def _formula(report: Report, text: Any, pointer: str) -> ast.expr:
+    """A nested formula with its own place, not judged yet: the whole template is."""
+    try:
+        code = parse_code(text if isinstance(text, str) else str(text))
+    except SyntaxError as error:
+        report.say(106, f"not Python: {error.msg}", pointer, "names that are Python words are written data['from']")
+        return NULL
+    if code.kind != "formula" or not isinstance(code.tree, ast.expr):
+        report.say(112, "a formula is an expression, not a lambda or def", pointer)
+        return NULL
+    code.tree.fsm_mark = report.document.mark(pointer)  # type: ignore[attr-defined]  # where findings of it belong
+    return code.tree
+
+
+def _text(report: Report, value: str, pointer: str) -> ast.expr:
     stripped = value.strip()
     if stripped.startswith("=="):
-        return Constant(stripped[1:])
+        return ast.Constant(stripped[1:])
     if stripped.startswith("="):
-        return parse_formula(report, stripped[1:], pointer) or Constant(None)
-    if _reads(stripped):
+        return _formula(report, stripped[1:], pointer)
+    if _reads(report, stripped):
         report.say(116, f"`{stripped}` is text here", pointer, "write = in front, or ='…' for a text")
-    return Constant(value)
+    return ast.Constant(value)
 
 
-def _reads(text: str) -> bool:
-    """Whether a text without `=` is an expression that reads from data, state or params."""
-    if not any(word in text for word in ("data", "state", "params")):
+def _reads(report: Report, text: str) -> bool:
+    """Whether a text without `=` is an expression that reads a record, or holds known names of let and define only."""
+    own = {*report.lets, *report.constants, *report.arities}
+    if not any(word in text for word in ("data", "state", "params", *own)):
         return False
     try:
         tree = ast.parse(text, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    return any(
-        isinstance(n, ast.Attribute | ast.Subscript) and isinstance(n.value, ast.Name)
-        and n.value.id in ("data", "state", "params") for n in ast.walk(tree))
+    if any(isinstance(n, ast.Attribute | ast.Subscript) and isinstance(n.value, ast.Name)
+           and n.value.id in ("data", "state", "params") for n in ast.walk(tree)):
+        return True
+    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    return bool(names & own) and names <= own | FORMULA_NAMES | HELPERS | BUILTINS
+
+
+def presence(tree: ast.expr) -> ast.expr | None:
+    """What an entry with `?` asks: that each path which stands in its formulas is there and not null. None: nothing."""
+    tests: dict[str, ast.expr] = {}
+    _paths(tree, tests)
+    if len(tests) < 2:
+        return next(iter(tests.values()), None)
+    return ast.BoolOp(ast.And(), list(tests.values()))
+
+
+def _paths(node: ast.AST, tests: dict[str, ast.expr]) -> None:
+    called = node.func if isinstance(node, ast.Call) else None
+    if getattr(node, "fsm_optional", False) or isinstance(node, _LOOPS):
+        return
+    if isinstance(called, ast.Name):
+        if called.id in ("has", "coalesce"):
+            return
+    elif isinstance(called, ast.Attribute):
+        _paths(called.value, tests)
+    elif isinstance(node, ast.expr) and (found := path_of(node)) is not None:
+        base, steps = found
+        if steps:
+            tests[ast.unparse(node)] = ast.Call(ast.Name("has", ast.Load()), [node], [])
+        elif not (isinstance(base, ast.Name) and base.id in FORMULA_NAMES):
+            tests[ast.unparse(node)] = ast.Compare(node, [ast.IsNot()], [ast.Constant(None)])
+        return
+    for child in ast.iter_child_nodes(node):
+        if child is not called:
+            _paths(child, tests)
 
 
 def parse_assigns(report: Report, value: Any, pointer: str) -> tuple[Assign, ...]:
     """The lines of `set`, in document order."""
     lines = []
-    for name, below in report.object(value, pointer, "`set`").items():
+    given: dict[Any, Any] = report.object(value, pointer, "`set`")
+    for name, below in given.items():
         here = step(pointer, name)
-        if not _literal_key(report, name, here):
+        if not isinstance(name, str):
+            report.say(117, f"the key {name!r} is no text", here, "quote it")
             continue
-        path = parse_path(name)
+        text = name.removesuffix("?")
+        path = written_path(report, text, here)
         if path is None:
-            report.say(112, f"`{name}` is no field name", here, "write a name, a.b, or ['a.b']")
             continue
-        lines.append(Assign(path, parse_template(report, below, here), name, report.document.mark(here)))
+        template = parse_template(report, below, here)
+        asked = presence(template.tree) if name.endswith("?") and isinstance(template.tree, ast.expr) else None
+        guard = None
+        if asked is not None:
+            guard = report.judge(Code("formula", ast.unparse(ast.fix_missing_locations(asked)), asked, mark=template.mark))
+        lines.append(Assign(path, template, text, report.document.mark(here), guard))
     return tuple(lines)
+
+
+def written_path(report: Report, text: Any, pointer: str) -> tuple[str, ...] | None:
+    """The path that a text is, or None and a finding."""
+    path = parse_path(text) if isinstance(text, str) else None
+    if path is None:
+        report.say(112, f"`{text}` is no field name", pointer, "write a name, a.b, or ['a.b']")
+    return path
 
 
 def parse_path(text: str) -> tuple[str, ...] | None:
@@ -94,3 +212,14 @@ def parse_path(text: str) -> tuple[str, ...] | None:
         names.append(next(g for g in match.groups() if g is not None))
         at = match.end()
     return tuple(names) or None
+
+
+def only_formula(report: Report, value: object, pointer: str) -> Code | None:
+    """What is always a formula (`condition` of a require, `switch`): text, booleans too, without `=`."""
+    if isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        report.say(112, "a formula is text", pointer)
+        return None
+    code = parse_formula(report, value, pointer)
+    return None if code is None else replace(code, source=value.strip())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 
 from fsm_core.definition import Severity
 from fsm_core.expressions.library import LITERALS, SIGNATURES
@@ -18,6 +19,8 @@ class CallRules(ast.NodeVisitor):
     formula: bool
     trusted: bool
     names: set[str]
+    arities: Mapping[str, int]
+    patterns: Mapping[str, str]
 
     def say(self, code: int, message: str, hint: str = "", severity: Severity = "error") -> None:
         """Take a finding down."""
@@ -48,6 +51,9 @@ class CallRules(ast.NodeVisitor):
             self.say(410, f"the name '{name}' is not allowed")
         elif name in self.names:
             self.say(410, f"'{name}' is a value and not called")
+        elif self.formula and name in self.arities:
+            if node.keywords or len(node.args) != self.arities[name]:
+                self.say(112, f"{name}() takes {self.arities[name]} arguments without names")
         elif name not in BUILTINS | HELPERS:
             self.unknown(name)
         elif name == "round" and not all(_literal(a) for a in [*node.args[1:], *(k.value for k in node.keywords)]):
@@ -75,7 +81,9 @@ class CallRules(ast.NodeVisitor):
             return self.say(112, f"{name}(): {error}")
         for parameter in LITERALS.get(name, ()):
             value = bound.arguments.get(parameter)
-            if value is not None and not _literal(value) and not _literal_text(value):
+            if parameter == "pattern" and isinstance(value, ast.Name) and value.id in self.patterns:
+                self._pattern(self.patterns[value.id])
+            elif value is not None and not _literal(value) and not _literal_text(value):
                 self.say(112, f"`{parameter}` of {name}() is a literal")
             elif parameter == "pattern" and isinstance(value, ast.Constant):
                 self._pattern(str(value.value))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from fsm_core.definition import Code, Finding, Mark, Severity
 from fsm_core.expressions.calls import CallRules
@@ -24,11 +25,19 @@ _PLAIN_NODES = (
     ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Subscript, ast.Slice, ast.List, ast.Tuple, ast.Dict, ast.Set,
     ast.Starred, ast.JoinedStr, ast.comprehension,
 )
+_NO_ARITIES: Mapping[str, int] = MappingProxyType({})
+_NO_PATTERNS: Mapping[str, str] = MappingProxyType({})
 _LOOPS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
-def judge(code: Code, *, trusted: bool, params: Iterable[str] = ()) -> list[Finding]:
-    """Everything that is wrong with the code: 410 unsafe, 110 unknown name, 112 wrong parameters, 115, 190, 331."""
+def judge(code: Code, *, trusted: bool, params: Iterable[str] = (), bound: frozenset[str] = frozenset(),
+          arities: Mapping[str, int] = _NO_ARITIES, patterns: Mapping[str, str] = _NO_PATTERNS,
+          reads_record: bool = True) -> list[Finding]:
+    """Everything that is wrong with the code: 410 unsafe, 110 unknown name, 112 wrong parameters, 115, 190, 331.
+
+    A formula sees the `bound` names (let, define, a define's parameters) and calls the defines of `arities`; `patterns`
+    are the texts that define gives names to. A define does not read the record.
+    """
     tree = code.tree
     if tree is None:
         return []
@@ -41,7 +50,8 @@ def judge(code: Code, *, trusted: bool, params: Iterable[str] = ()) -> list[Find
             return [Finding(410, "error", "a safe document has no `def`", code.mark, "write a lambda, or trust the file")]
         names = {a.arg for a in tree.args.args}
         return _AllowList(code, names, frozenset(), trusted).run(tree.body)
-    return _AllowList(code, set(FORMULA_NAMES), frozenset(params), trusted).run(tree)
+    known = set(FORMULA_NAMES if reads_record else {"params"}) | bound
+    return _AllowList(code, known, frozenset(params), trusted, arities, patterns).run(tree)
 
 
 def _parameters(tree: ast.AST, mark: Mark) -> list[Finding]:
@@ -79,8 +89,11 @@ def _unknown_names(tree: ast.AST, mark: Mark) -> list[Finding]:
 class _AllowList(CallRules):
     """One walk over one piece of code. `names` grows and shrinks with lambdas and loops."""
 
-    def __init__(self, code: Code, names: set[str], params: frozenset[str], trusted: bool) -> None:
+    def __init__(self, code: Code, names: set[str], params: frozenset[str], trusted: bool,
+                 arities: Mapping[str, int] = _NO_ARITIES, patterns: Mapping[str, str] = _NO_PATTERNS) -> None:
         self.trusted = trusted
+        self.arities, self.patterns = arities, patterns
+        self.wide = frozenset(names) - {"params"}
         self.formula = code.kind == "formula"
         self.mark = code.mark
         self.names = names
@@ -97,6 +110,12 @@ class _AllowList(CallRules):
 
     def say(self, code: int, message: str, hint: str = "", severity: Severity = "error") -> None:
         self.findings.append(Finding(code, severity, message, self.mark, hint))
+
+    def visit(self, node: ast.AST) -> None:
+        """A formula inside of a template has a place of its own."""
+        before, self.mark = self.mark, getattr(node, "fsm_mark", self.mark)
+        super().visit(node)
+        self.mark = before
 
     def generic_visit(self, node: ast.AST) -> None:
         if isinstance(node, _LOOPS):
@@ -124,7 +143,7 @@ class _AllowList(CallRules):
             self.say(110, "`state` alone is no value", "say state.data, state.meta, …")
         elif name in self.names:
             return
-        elif name in BUILTINS | HELPERS:
+        elif name in BUILTINS | HELPERS or name in self.arities:
             self.say(410, f"'{name}' is a function to call, not a value")
         else:
             self.unknown(name)
@@ -170,7 +189,7 @@ class _AllowList(CallRules):
         for name in sorted(names):
             if is_dunder(name):
                 self.say(410, f"the name '{name}' is not allowed")
-            elif name in BUILTINS | HELPERS | self.names:
+            elif name in BUILTINS | HELPERS | self.names | self.arities.keys():
                 self.say(115, f"the name '{name}' hides another")
 
     def visit_Lambda(self, node: ast.Lambda) -> None:  # noqa: N802  # NodeVisitor's name
@@ -206,7 +225,7 @@ class _AllowList(CallRules):
 
     def _inner_source(self, source: ast.expr) -> bool:
         used = {n.id for n in ast.walk(source) if isinstance(n, ast.Name)}
-        return bool(used & self.loops[-1]) and not used & {"data", "state"}
+        return bool(used & self.loops[-1]) and not used & self.wide
 
     def is_path(self, node: ast.expr) -> bool:
         path = path_of(node)
