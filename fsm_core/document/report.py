@@ -14,6 +14,8 @@ from fsm_core.document.composing import step
 from fsm_core.document.reading import Document
 from fsm_core.expressions import judge
 
+_RESERVED = frozenset("keyed wait on after context emit include migrations".split())
+
 
 class Report:
     """The findings of one document, and what its parsers need to know everywhere."""
@@ -76,6 +78,9 @@ class Report:
         allowed, later = tuple(allowed), tuple(later)
         for key in node:
             if key in allowed or (isinstance(key, str) and key.startswith("x-")):
+                continue
+            if key in _RESERVED:
+                self.say(190, f"`{key}` is reserved for later", step(pointer, key))
                 continue
             if key in later:
                 self.say(190, f"`{key}` is not supported yet", step(pointer, key))

@@ -114,7 +114,7 @@ def test_short_form() -> None:
 
 
 @pytest.mark.parametrize(("line", "code"), [
-    ("input_schema: 3", 100), ("define: 3", 100), ("functions: {a: 'b:c'}", 410), ("numbers: 3", 112), ("data_mode: x", 190), ("nmae: x", 100), ("max_transitions: 0", 100),
+    ("input_schema: 3", 100), ("define: 3", 100), ("functions: {a: 'b:c'}", 410), ("numbers: 3", 112), ("data_mode: x", 190), ("include: x", 190), ("nmae: x", 100), ("max_transitions: 0", 100),
     ("tests: 3", 100), ("params: 3", 100), ("arcs2: []", 100), ("description: 2", 100), ("version: 2026-01-01", 117),
 ])
 def test_top_level(line: str, code: int) -> None:
