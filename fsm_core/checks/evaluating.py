@@ -224,7 +224,7 @@ class Evaluator(Calls):
         if fact.types and not fact.types & takes:
             self.notes.say(320, f"{what} `{ast.unparse(node)}`, which is {shown(fact)}")
         elif "null" in fact.types and fact.types != ALL and "null" not in takes:
-            self.notes.say(320, f"{what} `{ast.unparse(node)}`, which may be null", rests_on_input=fact.guessed)
+            self.notes.nullable(f"{what} `{ast.unparse(node)}`, which may be null", fact.guessed)
 
 
 def _names(target: ast.expr) -> Iterator[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from fsm_core.checks.facts import Presence
 from fsm_core.definition import Finding, Mark, Severity
@@ -19,6 +21,21 @@ class Notes:
         self.mark = Mark()
         self.reads: set[str] = set()
         self._found: dict[Finding, None] = {}
+        self._answers = False
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """While a `require` is looked at: that it raises on a null is an answer, and gives its message."""
+        self._answers = True
+        try:
+            yield
+        finally:
+            self._answers = False
+
+    def nullable(self, message: str, guessed: bool) -> None:
+        """A value may be null where that raises."""
+        if not self._answers:
+            self.say(320, message, rests_on_input=guessed)
 
     @property
     def findings(self) -> list[Finding]:

@@ -56,10 +56,12 @@ class Steps:
         for rule in state.requires:
             if env is None:
                 return None
-            self.value(rule.condition, env)
+            with self.notes.answering():
+                self.value(rule.condition, env)
             if rule.message is not None:
                 self.value(rule.message, {**env, "data": env["data"]})
-            env = self.narrowed(rule.condition, env, True)
+            with self.notes.answering():
+                env = self.narrowed(rule.condition, env, True)
         if env is None:
             return None
         for transform in state.transforms:
