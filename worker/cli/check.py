@@ -36,13 +36,13 @@ def check(
     if config is not None:
         findings = of_worker(config, trust, functions, params)
     else:
-        findings = of_machine(machine, trust, functions, params)
+        findings = of_machine(machine, trust, functions or None, params)  # without any, a `ref` is left to a worker file
     report(findings, json_)
     failing = {"error", "warning"} if strict else {"error"}
     raise typer.Exit(Exit.ERRORS if any(f.severity in failing for f in findings) else Exit.OK)
 
 
-def of_machine(source: Any, trusted: bool, functions: dict[str, Any], params: dict[str, Any]) -> list[Finding]:
+def of_machine(source: Any, trusted: bool, functions: dict[str, Any] | None, params: dict[str, Any]) -> list[Finding]:
     """The findings of one machine document; exit 2 where its file cannot be read."""
     from fsm_core.checks import check as check_machine
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import typer
 
@@ -24,11 +25,19 @@ def params(values: Sequence[str] | None) -> dict[str, Any]:
     return dict(pairs(values, "--param"))
 
 
-def functions(values: Sequence[str] | None) -> dict[str, str]:
-    """Functions of `--function`; a target without `module:attribute` is a usage error."""
-    found = pairs(values, "--function")
-    for target in found.values():
-        module, colon, attribute = target.partition(":")
-        if not (module and colon and attribute):
-            raise typer.BadParameter(f"{target!r} is not module:attribute", param_hint="--function")
-    return found
+def functions(values: Sequence[str] | None) -> dict[str, Callable[..., Any]]:
+    """Functions of `--function`, imported; a target that is no `module:attribute` of a callable is a usage error."""
+    return {name: _imported(target) for name, target in pairs(values, "--function").items()}
+
+
+def _imported(target: str) -> Callable[..., Any]:
+    module, colon, attribute = target.partition(":")
+    if not (module and colon and attribute):
+        raise typer.BadParameter(f"{target!r} is not module:attribute", param_hint="--function")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except Exception as error:  # noqa: BLE001 - whatever an import raises, the option names something that is not there
+        raise typer.BadParameter(f"cannot import {target}: {type(error).__name__}: {error}", param_hint="--function") from None
+    if not callable(found):
+        raise typer.BadParameter(f"{target} is no function", param_hint="--function")
+    return cast(Callable[..., Any], found)
