@@ -30,6 +30,7 @@ from fsm_core.engine.steps import Steps
 from fsm_core.engine.tally import Tally
 from fsm_core.engine.walk import Walk
 from fsm_core.engine.walking import Leaf, Walking
+from fsm_core.expressions.functions import text
 
 _STRAIGHT = 1500
 """Lines of generated code that may go into one way for each path; beyond them ways that meet share a block."""
@@ -102,8 +103,12 @@ def _compiled(job: Job) -> Compiled:
     shape = shape_of(job.definition)
     try:
         return _written(job, shape.heads or None, _STRAIGHT)
-    except TooLarge:
+    except (TooLarge, RecursionError):
+        pass
+    try:
         return _written(job, shape.heads | shape.joins, _MOST)
+    except RecursionError:
+        raise TooLarge("more states in a row than the generator can follow") from None
 
 
 def _written(job: Job, joins: frozenset[Point] | None, most: int) -> Compiled:
@@ -130,14 +135,23 @@ def _written(job: Job, joins: frozenset[Point] | None, most: int) -> Compiled:
     source.line(top, f"return ({', '.join(counters)}{',' if counters else ''})")
     if counters:
         source.lines.insert(zeros, f"    {' = '.join(counters)} = 0")
-    function, text = source.build("_batch")
-    return Compiled(function, tuple(walking.leaves), tuple(walking.counted), text, walking.usual, tuple(dict.fromkeys(steps.called_codes)))
+    function, written = source.build("_batch")
+    return Compiled(function, tuple(walking.leaves), tuple(walking.counted), written, walking.usual, tuple(dict.fromkeys(steps.called_codes)))
 
 
 def _names(functions: Functions) -> dict[str, Any]:
     return {**functions.names, "_State": State, "_Fields": Fields, "_Unusual": Unusual, "_Exception": Exception, "_loads": orjson.loads,
             "_dumps": orjson.dumps, "_refuse": refuse_nonfinite, "_SOURCE": SOURCE, "_key_bytes": key_bytes,
-            "_nothing": {}, "_set": set}
+            "_nothing": {}, "_set": set, "_as_text": text, "_child": _child}
+
+
+def _child(parent: State | None, data: dict[str, Any], meta: MetaSource, now: float) -> State | None:
+    """What a child of a fan-out starts with, if its parent was shown to code already."""
+    if parent is None:
+        return None
+    child = State(data, meta, now)
+    child.context, child.message, child.error = dict(parent.context), parent.message, parent.error
+    return child
 
 
 def _again(interpreter: Interpreter, here: StateDefinition) -> Callable[..., tuple[str, Fields | None]]:

@@ -101,11 +101,11 @@ class Endings:
         if isinstance(flow.message, ast.Constant):
             return self.message(end.message, flow)
         local = self._source.name("t")
+        flow = build(self._source, flow)
         self._source.line(flow, f"{local} = {ast.unparse(flow.message)}")
         self._source.line(flow, f"if {local} is None:")
-        own, _ = self.message(end.message, build(self._source, flow).deeper())
+        own, _ = self.message(end.message, flow.deeper())
         self._source.line(flow.deeper(), f"{local} = {ast.unparse(own)}")
-        flow = build(self._source, flow)
         return ast.Name(local, ast.Load()), flow
 
     def message(self, code: Code, flow: Flow) -> tuple[ast.expr, Flow]:

@@ -149,7 +149,8 @@ class _Inliner(ast.NodeTransformer):
     def _twice(self, tree: ast.expr) -> tuple[str, str]:
         """How an expression reads where it is read again, and where it is read first."""
         if isinstance(tree, ast.Constant | ast.Name):
-            return ast.unparse(tree), ast.unparse(tree)
+            text = f"({ast.unparse(tree)})" if isinstance(tree, ast.Constant) else ast.unparse(tree)  # `1.get` is no Python
+            return text, text
         local = self._source.name("g")
         return local, f"({local} := {ast.unparse(tree)})"
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fsm_core.definition import Definition, Way
+from fsm_core.definition import Definition, State, Way
 from fsm_core.engine.source import TooLarge
 
 MOST_POINTS = 20_000
@@ -20,6 +20,12 @@ class Shape:
 
     heads: frozenset[Point]
     joins: frozenset[Point]
+
+
+def caught_by(state: State) -> tuple[str, ...]:
+    """Where a record may go when a state fails, each target once."""
+    targets = [catch.to for catch in state.catches] or ([] if state.on_error is None else [state.on_error])
+    return tuple(dict.fromkeys(targets))
 
 
 def landing(definition: Definition, way: Way, stack: tuple[str, ...]) -> Point:
@@ -60,7 +66,7 @@ def shape_of(definition: Definition) -> Shape:
 def _after(definition: Definition, point: Point) -> Iterator[Point]:
     name, stack = point
     state = definition.states[name]
-    yield from dict.fromkeys((catch.to, stack) for catch in state.catches)
+    yield from ((target, stack) for target in caught_by(state))
     if state.is_end:
         if state.returns and stack:
             yield stack[0], stack[1:]

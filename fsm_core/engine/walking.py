@@ -15,7 +15,7 @@ from fsm_core.definition import Code, Definition
 from fsm_core.definition import State as StateDefinition
 from fsm_core.engine.branches import Branches
 from fsm_core.engine.ending import Endings
-from fsm_core.engine.points import Point
+from fsm_core.engine.points import Point, caught_by
 from fsm_core.engine.reading import build
 from fsm_core.engine.record import Record
 from fsm_core.engine.source import NULL, Flow, Source, TooLarge
@@ -132,7 +132,7 @@ class Walking(Branches):
         if here.name in self._cyclic:
             self._source.line(flow, "_c += 1")
             self._source.line(flow, f"if _c > {self._definition.max_transitions}: raise _Unusual")
-        if here.catches and self._steps.is_fused(here):
+        if caught_by(here) and self._steps.is_fused(here):
             self._guarded(here, flow)
         elif here.fan_out is not None:
             self._spread(here, *self._items(here, self._steps.enter(here, flow)))
@@ -177,7 +177,7 @@ class Walking(Branches):
 
     def _caught(self, here: StateDefinition, before: str, flow: Flow) -> None:
         """The ways that a record takes as it came into the state."""
-        targets = list(dict.fromkeys(catch.to for catch in here.catches))
+        targets = caught_by(here)
         for target in targets:
             self._source.line(flow, "else:" if target == targets[-1] else f"elif _to == {target!r}:")
             error, inside = self._source.name("r"), flow.deeper()
@@ -213,7 +213,7 @@ class Walking(Branches):
                          child=True)
         write(inside, "if _d.__class__ is not dict: raise _Unusual")
         if flow.lent is not False or self._joins is not None:
-            write(inside, f"_st = _child({mine}, _d)")
+            write(inside, f"_st = _child({mine}, _d, _meta_of(_i), _now)")
         self._in_region(inside, lambda at: self._leave(here, at))
         if flow.child:
             write(flow, f"if _end is None: _end = {here.name!r}")

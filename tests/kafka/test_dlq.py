@@ -28,7 +28,7 @@ def mended() -> dict[str, object]:
 def written(case: Case, *records: Fed) -> list[Read]:
     """Feed, and write dead letters of all of it as the worker would."""
     case.feed(*records)
-    made = DeadLetters(facts(), "Marks", "d")
+    made = DeadLetters({case.dlq: facts()}, case.dlq, "Marks", "d")
     letters = [(r.partition, made.make(r, case.source, r.partition, 0, Failure("malformed" if (r.value or b"")[:1] != b"{" else "rejected", state="rejected")))
                for r in read(case.bootstrap, case.source)]
     feed(case.bootstrap, case.dlq, [Fed(o.key, o.value, o.headers, o.timestamp, partition) for partition, o in letters])

@@ -64,14 +64,15 @@ def states(draw: st.DrawFn, names: list[str], ends: list[str]) -> list[dict[str,
         if draw(st.integers(0, 2)) == 0:
             state["set"] = draw(st.dictionaries(st.sampled_from(["a", "b", "n.m", "a.b"]), formula, max_size=2))
         if draw(st.integers(0, 3)) == 0:
-            state["on_error"] = draw(st.sampled_from(ends))
+            state["on_error"] = draw(st.sampled_from(ends + names))
         made.append(state)
     return made
 
 
 @st.composite
 def machines(draw: st.DrawFn) -> dict[str, Any]:
-    """A document without cycles: states s0, s1, … with arcs that lead forward, and three ends."""
+    """States s0, s1, … with arcs that lead forward, in some documents also back, and three ends."""
+    cycles = draw(st.booleans())
     names = [f"s{i}" for i in range(draw(st.integers(1, 4)))]
     ends = ["output", "rejected", "ignored"]
     inner = draw(states(names, ends))
@@ -80,10 +81,10 @@ def machines(draw: st.DrawFn) -> dict[str, Any]:
     for i, source in enumerate(names):
         later = names[i + 1:] + ends
         for _ in range(draw(st.integers(0, 2))):
-            arcs.append({"from": source, "to": draw(st.sampled_from(later)), "condition": draw(condition)})
+            arcs.append({"from": source, "to": draw(st.sampled_from(later + names[:i + 1] if cycles else later)), "condition": draw(condition)})
         if draw(st.integers(0, 4)):
             arcs.append({"from": source, "to": draw(st.sampled_from(later)), "else": True})
-    return {"name": "random", "states": [
+    return {"name": "random", "max_transitions": draw(st.integers(1, 6)), "states": [
         *inner, {"name": "output", "is_end": True}, {"name": "rejected", "is_end": True, "outcome": "error"},
         {"name": "ignored", "is_end": True, "outcome": "drop"}], "arcs": arcs}
 
