@@ -9,9 +9,10 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fsm_core.definition import Code, Constant, Define, Definition, MapTemplate, Retry, Template
+from fsm_core.definition import Code, Constant, Define, Definition, Finding, MapTemplate, Retry, Template
 from fsm_core.engine.language import names_of, prepared_tree
 from fsm_core.engine.state import State
+from fsm_core.errors import DocumentError
 
 StateFunction = Callable[[State], Any]
 
@@ -47,12 +48,18 @@ class Functions:
         return lambda state: [make(state) for make in items]
 
     def _defined(self, define: Define) -> Any:
-        """A function of its parameters, or the value of a constant."""
+        """A function of its parameters, or the value of a constant; `DocumentError` where that raises."""
         tree = prepared_tree(define.body, self.definition)
         assert isinstance(tree, ast.expr)
         parameters = [ast.arg(name) for name in define.parameters or ()]
         made = evaluate(ast.Lambda(ast.arguments([], parameters, None, [], [], None, []), tree), define.body.source, self.names)
-        return made() if define.parameters is None else made
+        if define.parameters is not None:
+            return made
+        try:
+            return made()
+        except Exception as error:
+            said = f"the define '{define.name}' raises {type(error).__name__}: {error}"
+            raise DocumentError([Finding(112, "error", said, define.mark, "a constant is computed when the machine is loaded")]) from error
 
     def _make(self, code: Code) -> StateFunction:
         if code.kind == "callable":

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fsm_core import load
+from fsm_core import DocumentError, load
 from fsm_core.definition import Definition, Remove, Rename, Retry, Way
 from fsm_core.document import examine, read_text
 
@@ -88,3 +88,15 @@ def test_networks_do_not_recurse() -> None:
     text = WHOLE.replace("[{name: s, is_start: true, is_end: true, set: {sub: 1}}]",
                          "[{name: s, is_start: true}, {name: e, is_end: true}]\n  arcs: [{from: s, push: main, to: e}]")
     assert 113 in [code for code, _ in parsed(text)[1]]
+
+
+@pytest.mark.parametrize("define", [
+    {"a": "=[0] * 10**9"}, {"a": "='x' * 10**9"}, {"a": "=10**10**8"}, {"a": "=[i for i in range(10**9)]"}, {"a": "=to_int('x')"},
+    {"a(x)": "=b(x)", "b(x)": "=a(x)"}, {"a(__class__)": "=1"}, {"a(_fsm_mul)": "=1 * 2"}, {"text(x)": "=x"}, {"a": "=data.x"},
+])
+def test_a_define_that_cannot_be_is_a_finding(define: dict[str, Any]) -> None:
+    """Constants are computed when a machine is loaded: what raises there, or hides a guard, is told with its place, also in safe mode."""
+    document = {"define": define, "states": [{"name": "s", "is_start": True}, {"name": "o", "is_end": True}], "arcs": [{"from": "s", "to": "o"}]}
+    with pytest.raises(DocumentError) as caught:
+        load(document, trusted=False)
+    assert all(f.mark.pointer.startswith("/define/") for f in caught.value.findings if f.severity == "error")
