@@ -26,6 +26,17 @@ def of_formula(case: dict[str, Any]) -> dict[str, Any]:
             "machine": {"states": states, "arcs": [{"from": "in", "to": "output"}], **case.get("machine", {})}}
 
 
+def of_state(case: dict[str, Any]) -> dict[str, Any]:
+    """A case of what one state does (`does`), beside whatever else its machine has."""
+    states = [{"name": "in", "is_start": True, **case["does"]}, {"name": "output", "is_end": True}]
+    return {**case, "trusted": False, "machine": {"states": states, "arcs": [{"from": "in", "to": "output"}], **case.get("machine", {})}}
+
+
+def plain(case: dict[str, Any]) -> dict[str, Any]:
+    """A case with its machine written out."""
+    return of_formula(case) if "formula" in case else of_state(case) if "does" in case else case
+
+
 def shown_row(row: tuple[Any, ...]) -> list[Any]:
     """Route, key, headers and timestamp as cases write them."""
     _, route, _, key, headers, timestamp = row
@@ -33,7 +44,7 @@ def shown_row(row: tuple[Any, ...]) -> list[Any]:
     return [route, key, [[name, value.decode()] for name, value in headers or ()], timestamp]
 
 
-CASES = [of_formula(case) if "formula" in case else case for file in sorted((Path(__file__).parent / "cases").glob("*.yaml"))
+CASES = [plain(case) for file in sorted((Path(__file__).parent / "cases").glob("*.yaml"))
          for case in YAML(typ="safe").load(file.read_text("utf-8"))]
 
 
