@@ -95,14 +95,13 @@ async def test_everything_that_came_of_a_culprit_goes_with_it(monkeypatch: pytes
     await it.join()
     for kind in ("ok", "poison", "bad", "ok", "poison", "ok"):
         it.feed(0, kind)
-    await until(it.done)
     process = it.processes[0]
+    await until(lambda: it.done() and sum(process.counters.processed.values()) == 6)  # counted when the commit is answered
     assert process.counters.processed == {"output": 3, "failed": 3}
     assert process.counters.dead_letters == {"no_arc": 1, "too_large": 2}
     for _ in range(30):
         it.feed(0, "ok")
-    await until(it.done)
-    assert not process.guarantee._careful
+    await until(lambda: it.done() and not process.guarantee._careful)
     await it.finish()
 
 
@@ -116,7 +115,7 @@ async def test_the_interval_grows_with_the_lanes() -> None:
     started = loop.time()
     it.feed(0, "ok")
     await until(it.done)
-    assert 0.38 < loop.time() - started < 2
+    assert 0.38 < loop.time() - started < 30  # a slow neighbour may make it longer, nothing makes it shorter
     await it.finish()
 
 
