@@ -37,9 +37,23 @@ def parse_defines(report: Report, value: Any) -> tuple[Define, ...]:
             report.constants.add(name)
         else:
             report.arities[name] = len(parameters)
-    report.patterns = {name: nodes[key] for key, (name, _) in heads.items() if isinstance(nodes[key], str)}
+    names = {name for name, _ in heads.values()}
+    for key, (_, parameters) in heads.items():
+        if names & set(parameters or ()) or len(set(parameters or ())) < len(parameters or ()):
+            report.say(115, f"a parameter of `{key}` hides another name", step("/define", key))
+    report.patterns = {name: _literal(nodes[key]) for key, (name, parameters) in heads.items()
+                       if parameters is None and isinstance(nodes[key], str) and not _is_formula(nodes[key])}
     made = [_define(report, name, parameters, nodes[key], step("/define", key)) for key, (name, parameters) in heads.items()]
     return _in_order(report, made)
+
+
+def _is_formula(text: str) -> bool:
+    return text.strip().startswith("=") and not text.strip().startswith("==")
+
+
+def _literal(text: str) -> str:
+    """The text that a constant is, as a template reads it."""
+    return text.strip()[1:] if text.strip().startswith("==") else text
 
 
 def _define(report: Report, name: str, parameters: tuple[str, ...] | None, value: Any, pointer: str) -> Define:

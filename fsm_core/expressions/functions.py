@@ -11,15 +11,17 @@ ABSENT: Final = object()
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)\Z")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
 _LONGEST_NUMBER = 400
+_MOST_TEXT: Final = 16 * 1024 * 1024
 
 
 def text(*parts: Any) -> str:
     """The parts joined: text as it is, null as nothing, all else as compact JSON."""
-    return "".join(
-        p if isinstance(p, str) else "" if p is None
-        else json.dumps(p, ensure_ascii=False, separators=(",", ":"), default=_plain)
-        for p in parts
-    )
+    made = [p if isinstance(p, str) else "" if p is None
+            else json.dumps(p, ensure_ascii=False, separators=(",", ":"), default=_plain)
+            for p in parts]
+    if sum(map(len, made)) > _MOST_TEXT:  # lines of `let` that double a text would fill the memory
+        raise OverflowError(f"text() would give more than {_MOST_TEXT} characters")
+    return "".join(made)
 
 
 def _plain(value: Any) -> Any:

@@ -93,6 +93,8 @@ def test_networks_do_not_recurse() -> None:
 @pytest.mark.parametrize("define", [
     {"a": "=[0] * 10**9"}, {"a": "='x' * 10**9"}, {"a": "=10**10**8"}, {"a": "=[i for i in range(10**9)]"}, {"a": "=to_int('x')"},
     {"a(x)": "=b(x)", "b(x)": "=a(x)"}, {"a(__class__)": "=1"}, {"a(_fsm_mul)": "=1 * 2"}, {"text(x)": "=x"}, {"a": "=data.x"},
+    {"p": "ok", "f(p, x)": "=matches(p, x)"}, {"p": "=replace('X', '+', '(aX)X$')", "f(x)": "=matches(p, x)"}, {"f(a, a)": "=a"},
+    {"p": "(a+)+$", "f(x)": "=matches(p, x)"},
 ])
 def test_a_define_that_cannot_be_is_a_finding(define: dict[str, Any]) -> None:
     """Constants are computed when a machine is loaded: what raises there, or hides a guard, is told with its place, also in safe mode."""
@@ -100,3 +102,12 @@ def test_a_define_that_cannot_be_is_a_finding(define: dict[str, Any]) -> None:
     with pytest.raises(DocumentError) as caught:
         load(document, trusted=False)
     assert all(f.mark.pointer.startswith("/define/") for f in caught.value.findings if f.severity == "error")
+
+
+def test_text_that_doubles_is_stopped() -> None:
+    """Forty lines that each hold the one before twice are a failure, not the end of the memory."""
+    lines = {"t0": "=data.a", **{f"t{i}": f"=text(t{i - 1}, t{i - 1})" for i in range(1, 41)}}
+    document = {"states": [{"name": "s", "is_start": True, "let": lines}, {"name": "o", "is_end": True}], "arcs": [{"from": "s", "to": "o"}]}
+    machine = load(document, trusted=False)
+    for result in (machine.run([b'{"a":"xx"}']), machine.run_interpreted([b'{"a":"xx"}'])):
+        assert [(f.reason, f.function, f.error) for _, f in result.failures] == [("transform", "let.t24", "OverflowError")]
