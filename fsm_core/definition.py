@@ -83,30 +83,6 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
-class Constant:
-    """A template that is itself."""
-
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class MapTemplate:
-    """A template of an object; keys are literal."""
-
-    items: tuple[tuple[str, Template], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ListTemplate:
-    """A template of a list."""
-
-    items: tuple[Template, ...]
-
-
-Template = Code | Constant | MapTemplate | ListTemplate
-
-
-@dataclass(frozen=True, slots=True)
 class Rules:
     """A declarative validate: present and not null; JSON Schema's type names; number ranges, ends included, None open."""
 
@@ -120,7 +96,7 @@ class Assign:
     """One line of `set`: where (the names on the way down) and what. `guard`: the line is skipped where it is not true (`?`)."""
 
     path: tuple[str, ...]
-    template: Template
+    template: Code
     text: str
     mark: Mark = Mark()
     guard: Code | None = None
@@ -216,9 +192,9 @@ class State:
     transforms: tuple[Code, ...] = ()
     assigns: tuple[Assign, ...] = ()
     on_error: str | None = None
-    key: Template | None = None
-    headers: tuple[tuple[str, Template], ...] = ()
-    timestamp: Template | None = None
+    key: Code | None = None
+    headers: tuple[tuple[str, Code], ...] = ()
+    timestamp: Code | None = None
     tombstone: bool = False
     description: str = ""
     mark: Mark = Mark()

@@ -36,12 +36,8 @@ def parse_state(report: Report, node: dict[str, Any], pointer: str) -> State | N
         report.say(100, "a state needs a `name`", pointer)
         return None
     is_end = report.flag(node, "is_end", pointer)
-    for key in _END_ONLY:
-        if key in node and not is_end:
-            report.say(100, f"`{key}` belongs to end states", step(pointer, key), "add `is_end: true`")
     tombstone = report.flag(node, "tombstone", pointer)
-    if tombstone and "key" not in node:
-        report.say(112, "a tombstone needs a `key`", step(pointer, "tombstone"))
+    _end_keys(report, node, pointer, is_end, tombstone)
     functions = report.object(node.get("functions", {}), step(pointer, "functions"), "`functions`")
     report.keys(functions, step(pointer, "functions"), ("validate", "transform"))
     outcome = _outcome(report, node, name, pointer) if is_end else None
@@ -71,13 +67,26 @@ def parse_state(report: Report, node: dict[str, Any], pointer: str) -> State | N
         + ((Catch((), report.prefix + on_error, mark),) if on_error else ()),
         _template(report, node, "message", pointer))
     if state.fan_out is True:
-        for key in {"record", "rename", "set", "remove", "keep"} & node.keys():
-            report.say(112, f"`fan_out: true` takes the transform's list: `{key}` has no record", step(pointer, key))
-        if not state.transforms:
-            report.say(112, "`fan_out: true` needs a transform", step(pointer, "fan_out"))
+        _listed(report, node, pointer, state)
     report.lets_of[state.name] = report.lets
     report.lets = ()
     return state
+
+
+def _end_keys(report: Report, node: dict[str, Any], pointer: str, is_end: bool, tombstone: bool) -> None:
+    for key in _END_ONLY:
+        if key in node and not is_end:
+            report.say(100, f"`{key}` belongs to end states", step(pointer, key), "add `is_end: true`")
+    if tombstone and "key" not in node:
+        report.say(112, "a tombstone needs a `key`", step(pointer, "tombstone"))
+
+
+def _listed(report: Report, node: dict[str, Any], pointer: str, state: State) -> None:
+    """What `fan_out: true` goes with."""
+    for key in [k for k in ("record", "rename", "set", "remove", "keep") if k in node]:
+        report.say(112, f"`fan_out: true` takes the transform's list: `{key}` has no record", step(pointer, key))
+    if not state.transforms:
+        report.say(112, "`fan_out: true` needs a transform", step(pointer, "fan_out"))
 
 
 def _optional(report: Report, node: dict[str, Any], key: str, pointer: str) -> str | None:

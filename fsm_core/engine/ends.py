@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fsm_core.definition import Code
 from fsm_core.definition import State as StateDefinition
-from fsm_core.definition import Template
 from fsm_core.engine.batch import SOURCE, Headers, Key
 from fsm_core.engine.codec import describe
 from fsm_core.engine.functions import Functions, StateFunction
@@ -89,12 +89,12 @@ def collect(answers: Mapping[str, Any]) -> tuple[Key, Headers | None, int | None
     return answers.get("key", SOURCE), headers or None, answers.get("timestamp")
 
 
-def addressing(end: StateDefinition, functions: Functions, keys: Mapping[str | None, Template],
-               headers: Mapping[str | None, Mapping[str, Template]]) -> Addressing:
+def addressing(end: StateDefinition, functions: Functions, keys: Mapping[str | None, Code],
+               headers: Mapping[str | None, Mapping[str, Code]]) -> Addressing:
     """How an end state's outputs are addressed: what it says itself wins over what the host bound to its route."""
     key = end.key if end.key is not None else keys.get(end.route)
     merged = {**headers.get(end.route, {}), **dict(end.headers)}
     return Addressing(
-        None if key is None else functions.template(key),
-        tuple((name, functions.template(item)) for name, item in merged.items()),
-        None if end.timestamp is None else functions.template(end.timestamp), end.tombstone)
+        None if key is None else functions.of(key),
+        tuple((name, functions.of(item)) for name, item in merged.items()),
+        None if end.timestamp is None else functions.of(end.timestamp), end.tombstone)

@@ -129,9 +129,9 @@ class Entering:
         except CallFailed as error:
             raise failed(reason if error.reason == "transform" else error.reason, name, step, error.error, error.attempts) from None
 
-    def value(self, code: Any, state: State, reason: Reason, name: str, step: str) -> Any:
+    def value(self, code: Code, state: State, reason: Reason, name: str, step: str) -> Any:
         """What a formula or template says."""
-        return self._value(self.functions.template(code), state, reason, name, step)
+        return self._value(self.functions.of(code), state, reason, name, step)
 
     @staticmethod
     def _value(function: StateFunction, state: State, reason: Reason, name: str, step: str) -> Any:

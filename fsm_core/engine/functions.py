@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fsm_core.definition import Code, Constant, Define, Definition, Finding, MapTemplate, Retry, Template
+from fsm_core.definition import Code, Define, Definition, Finding, Retry
 from fsm_core.engine.language import names_of, prepared_tree
 from fsm_core.engine.state import State
 from fsm_core.errors import DocumentError
@@ -34,18 +34,6 @@ class Functions:
         if known is None:
             known = self._made[id(code)] = (code, self._make(code))
         return known[1]
-
-    def template(self, template: Template) -> StateFunction:
-        """A function that builds what a template says; constants are made anew each time."""
-        if isinstance(template, Code):
-            return self.of(template)
-        if isinstance(template, Constant):
-            return _constant(template.value)
-        if isinstance(template, MapTemplate):
-            fields = [(name, self.template(item)) for name, item in template.items]
-            return lambda state: {name: make(state) for name, make in fields}
-        items = [self.template(item) for item in template.items]
-        return lambda state: [make(state) for make in items]
 
     def _defined(self, define: Define) -> Any:
         """A function of its parameters, or the value of a constant; `DocumentError` where that raises."""
@@ -141,13 +129,3 @@ def _positional(function: Callable[..., Any]) -> int:
     except (TypeError, ValueError):
         return 1
     return sum(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
-
-
-def _constant(value: Any) -> StateFunction:
-    if isinstance(value, dict):
-        fields = {name: _constant(item) for name, item in value.items()}
-        return lambda state: {name: make(state) for name, make in fields.items()}
-    if isinstance(value, list):
-        items = [_constant(item) for item in value]
-        return lambda state: [make(state) for make in items]
-    return lambda state: value

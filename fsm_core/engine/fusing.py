@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ast
 import copy
+import math
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
-from fsm_core.definition import Code, Constant, MapTemplate, Template
 from fsm_core.expressions.names import BUILTINS, METHODS, MUTATORS
 
 RECORD = "_d"
@@ -211,9 +211,9 @@ class _Renaming(ast.NodeTransformer):
 
 def _literal_of(value: object) -> ast.Constant | None:
     """A value that a literal can say exactly and that nobody can change; None for any other."""
-    if value is None or isinstance(value, str | int | float) and _is_plain(value):
-        return ast.Constant(value)
-    return None
+    if value is not None and not (isinstance(value, str | int | float) and type(value) in (str, int, bool, float)):
+        return None
+    return None if isinstance(value, float) and not math.isfinite(value) else ast.Constant(value)
 
 
 def _unguarded(node: ast.Call) -> ast.expr:
@@ -237,34 +237,3 @@ def _first_step(node: ast.expr) -> ast.expr:
 
 def _is_singleton(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, bool))
-
-
-def template_tree(template: Template) -> ast.expr | Code | None:
-    """A template without code in it as an expression, or its code; None if code stands inside a map or a list."""
-    if isinstance(template, Code):
-        return template
-    if isinstance(template, Constant):
-        return _literal(template.value)
-    parts = [i for _, i in template.items] if isinstance(template, MapTemplate) else list(template.items)
-    trees = [template_tree(part) for part in parts]
-    if not all(isinstance(tree, ast.expr) for tree in trees):
-        return None
-    values = [tree for tree in trees if isinstance(tree, ast.expr)]
-    if isinstance(template, MapTemplate):
-        return ast.Dict([ast.Constant(name) for name, _ in template.items], values)
-    return ast.List(values, ast.Load())
-
-
-def _literal(value: object) -> ast.expr | None:
-    try:
-        return ast.parse(repr(value), mode="eval").body if _is_plain(value) else None
-    except (SyntaxError, ValueError, RecursionError):
-        return None
-
-
-def _is_plain(value: object) -> bool:
-    if isinstance(value, dict):
-        return all(isinstance(k, str) and _is_plain(v) for k, v in value.items())
-    if isinstance(value, list):
-        return all(_is_plain(item) for item in value)
-    return value is None or type(value) in (str, int, bool) or (type(value) is float and value - value == 0)

@@ -99,6 +99,8 @@ class _Inliner(ast.NodeTransformer):
         match node:
             case ast.Call(func=ast.Name(id=name), args=[left, right]) if name in _OPERATORS and _is_simple(right):
                 return self._guarded(name, left, right)
+            case ast.Call(func=ast.Name(id="_fsm_pow"), args=[left, ast.Constant(value=int(2))]) if not isinstance(left, ast.Constant):
+                return self._square(left)
             case ast.Call(func=ast.Name(id="min" | "max" as name), args=[left, right], keywords=[]):
                 return self._extreme(name, left, right)
             case ast.Call(func=ast.Name(id="_fsm_coalesce"), args=args) if args:
@@ -135,6 +137,11 @@ class _Inliner(ast.NodeTransformer):
                 one, bound = self._twice(left)
                 return _parsed(f"{one} * {one} if {bound}.__class__ is int else {one} ** 2")
         return node
+
+    def _square(self, left: ast.expr) -> ast.expr:
+        """The guarded square: of a small integer its product, of a float what `**` gives, the guard for all else."""
+        one, bound = self._twice(left)
+        return _parsed(f"{one} * {one} if {bound}.__class__ is int and {-_SMALL} < {one} < {_SMALL} else _fsm_pow({one}, 2)")
 
     def _extreme(self, name: str, left: ast.expr, right: ast.expr) -> ast.expr:
         """`min` and `max` of two take the second where it is beyond the first, so the first of equals, and of NaN."""

@@ -10,7 +10,7 @@ from fsm_core.definition import Assign, Code, Definition, Host, Let, Rules
 from fsm_core.definition import State as StateDefinition
 from fsm_core.engine.finite import verdict
 from fsm_core.engine.functions import Functions, StateFunction
-from fsm_core.engine.fusing import RECORD, NotFusable, fuse, template_tree
+from fsm_core.engine.fusing import RECORD, NotFusable, fuse
 from fsm_core.engine.inlining import text_of
 from fsm_core.engine.language import prepared_tree
 from fsm_core.engine.placing import place
@@ -190,9 +190,7 @@ class Steps:
         guard = None
         if assign.guard is not None:
             guard, flow = self.value(assign.guard, flow)
-        tree = template_tree(assign.template)
-        if isinstance(tree, Code):
-            tree, flow = self.fused(tree, flow)
+        tree, flow = self.fused(assign.template, flow)
         if tree is None:
             if guard is not None:
                 return self._guarded_call(assign, guard, flow)
@@ -203,7 +201,7 @@ class Steps:
         return write(assign.path, tree, self._source, flow)
 
     def _template(self, assign: Assign, flow: Flow) -> tuple[str, Flow]:
-        call, flow = self.called(self._functions.template(assign.template), flow)
+        call, flow = self.called(self._functions.of(assign.template), flow)
         local = self._source.name("t")
         self._source.line(flow, f"{local} = {call}")
         self.returned(flow)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fsm_core.definition import Arc, Assign, Code, Constant, Definition, Rules, State
+from fsm_core.definition import Arc, Assign, Code, Definition, Rules, State
 from fsm_core.engine.batch import SOURCE, Meta
 from fsm_core.engine.codec import TEXT
 from fsm_core.engine.machine import Machine
@@ -88,7 +88,7 @@ def test_missing_fields_are_named() -> None:
 def test_on_error_gets_the_record_as_it_entered() -> None:
     """The target sees the old record and state.error; an error end reports the caught message."""
     m = through(State("step", on_error="rejected", assigns=(
-        Assign(("a",), Constant(1), "a"), Assign(("b",), parse_code("data.zz"), "b"))))
+        Assign(("a",), parse_code("1"), "a"), Assign(("b",), parse_code("data.zz"), "b"))))
     result = m.bind(failure_values=True).run([b'{"x":1}'])
     failure = result.failures[0][1]
     assert (failure.reason, failure.error, failure.message, failure.value) == (
@@ -156,7 +156,7 @@ def test_keys_that_are_none(formula: str) -> None:
 def test_end_addressing_and_tombstones() -> None:
     """An end's own key, headers and timestamp stand in the row; a tombstone has no value."""
     m = machine(START, State("out", is_end=True, outcome="output", route="r", key=parse_code("data.id"), tombstone=True,
-                             headers=(("n", Constant(1)), ("gone", Constant(None))), timestamp=Constant(1.5)),
+                             headers=(("n", parse_code("1")), ("gone", parse_code("None"))), timestamp=parse_code("1.5")),
                 arcs=(Arc("in", "out"),))
     result = m.run([b'{"id":"k"}', b'{"id":null}'])
     assert result.rows == [(0, "r", None, b"k", [("n", b"1")], 1500)]
