@@ -44,8 +44,9 @@ def main() -> int:
 
 def _machine(records: int, runs: int) -> int:
     costs = machine_cost(records, runs)
-    for name, cost in costs.items():
-        print(f"{name:12} {cost:6.2f} µs/record   x{cost / costs['Machine.run']:.2f}")
+    for job, ways in costs.items():
+        for name, cost in ways.items():
+            print(f"{job:12} {name:12} {cost:6.2f} µs/record   x{cost / ways['by hand']:.2f}")
     _keep({"what": "machine", "records": records, "runs": runs, **costs})
     return 0
 

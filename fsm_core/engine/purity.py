@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections.abc import Mapping
 
 from fsm_core.definition import Code, Definition
 from fsm_core.definition import State as StateDefinition
+from fsm_core.engine.codec import Unencodable, refuse_nonfinite
 from fsm_core.engine.functions import Functions
 
 
@@ -16,6 +18,21 @@ def constants_of(functions: Functions, definition: Definition) -> dict[str, obje
              for n in ast.walk(code.tree) if isinstance(n, ast.Name)}
     names = {"params", *(d.name for d in definition.defines if d.parameters is None)}
     return {name: functions.names[name] for name in names & functions.names.keys() - named}
+
+
+def finite_tables(constants: Mapping[str, object], definition: Definition) -> frozenset[str]:
+    """The constants that are tables without a NaN or an infinity, in a machine without code that could put one into them."""
+    if any(code.kind != "formula" for code in all_codes(definition)):
+        return frozenset()
+    return frozenset(name for name, value in constants.items() if isinstance(value, dict | list) and _is_finite(value))
+
+
+def _is_finite(value: object) -> bool:
+    try:
+        refuse_nonfinite(value)
+    except Unencodable:
+        return False
+    return True
 
 
 def entry_codes(state: StateDefinition) -> list[Code]:

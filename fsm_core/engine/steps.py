@@ -8,13 +8,14 @@ from functools import partial
 
 from fsm_core.definition import Assign, Code, Definition, Host, Let, Rules
 from fsm_core.definition import State as StateDefinition
-from fsm_core.engine.finite import verdict
+from fsm_core.engine.children import child_fields
+from fsm_core.engine.finite import Verdict, verdict
 from fsm_core.engine.functions import Functions, StateFunction
 from fsm_core.engine.fusing import RECORD, NotFusable, fuse
 from fsm_core.engine.inlining import text_of
 from fsm_core.engine.language import prepared_tree
 from fsm_core.engine.placing import place
-from fsm_core.engine.purity import constants_of, entry_codes
+from fsm_core.engine.purity import constants_of, entry_codes, finite_tables
 from fsm_core.engine.reading import build, read
 from fsm_core.engine.record import Record
 from fsm_core.engine.rules import broken_rules
@@ -29,6 +30,8 @@ class Steps:
         self._source, self._functions, self._definition = source, functions, definition
         self._globals = frozenset(functions.names) - {"__builtins__"}
         self._constants = constants_of(functions, definition)
+        self._tables = finite_tables(self._constants, definition)
+        source.names.update({f"_c_{name}": self._constants[name] for name in self._tables})
         self.called_codes: list[tuple[str, str]] = []
         self.state = ""
 
@@ -40,6 +43,13 @@ class Steps:
             self.called_codes.append((self.state, str(error)))
             return None, flow
         return place(tree, self._source, flow)
+
+    def children(self, code: Code, unsafe: frozenset[str]) -> dict[str, Verdict] | None:
+        """The fields of the objects that a fused list is made of; None where they are not known."""
+        try:
+            return child_fields(self._fuse(code), unsafe)
+        except NotFusable:
+            return None
 
     def is_fused(self, here: StateDefinition) -> bool:
         """Nothing that this state does is called as its author wrote it."""
@@ -55,7 +65,11 @@ class Steps:
     def _fuse(self, code: Code) -> ast.expr:
         if code.kind == "callable":
             raise NotFusable(f"`{code.source}` is a function of the host")
-        return fuse(prepared_tree(code, self._definition), self._globals, code.kind == "formula", code.lets, self._constants)
+        tree = fuse(prepared_tree(code, self._definition), self._globals, code.kind == "formula", code.lets, self._constants)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name) and node.id in self._tables:
+                node.id = f"_c_{node.id}"  # called as what holds no NaN is called, so that nobody looks for one
+        return tree
 
     def text(self, tree: ast.expr, flow: Flow, sure: bool = True) -> tuple[str, Flow]:
         """The expression as it is written at this point. `sure`: it is evaluated whatever happens."""

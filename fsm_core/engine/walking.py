@@ -15,6 +15,7 @@ from fsm_core.definition import Code, Definition
 from fsm_core.definition import State as StateDefinition
 from fsm_core.engine.branches import Branches
 from fsm_core.engine.ending import Endings
+from fsm_core.engine.finite import Verdict
 from fsm_core.engine.points import Point, caught_by
 from fsm_core.engine.reading import build
 from fsm_core.engine.record import Record
@@ -203,15 +204,15 @@ class Walking(Branches):
     def _spread(self, here: StateDefinition, items: str, flow: Flow) -> None:
         """The children of a fan-out, one by one; nothing is handed out before all of them are through."""
         write, mine = self._source.line, self._source.name("st")
+        fields = self._steps.children(here.fan_out, flow.record.unsafe) if isinstance(here.fan_out, Code) else None
         flow = self._settled(build(self._source, flow))
         if not flow.child:
             write(flow, "_rows = []; _end = None" if flow.trail else "_rows = []; _w = []; _end = None")
         write(flow, f"_w.append({self._leaf(Leaf(flow.path, flow.arcs))})")
         write(flow, f"{mine} = {'None' if flow.lent is False else '_st'}")
         write(flow, f"for _d in {items}:")
-        inside = replace(flow.deeper(), path=(), arcs=(), record=Record(own=False, clean=False, dirty=flow.record.dirty), trail=True,
-                         child=True)
-        write(inside, "if _d.__class__ is not dict: raise _Unusual")
+        inside = replace(flow.deeper(), path=(), arcs=(), trail=True, child=True)
+        inside = replace(inside, record=self._child_record(fields, inside))
         if flow.lent is not False or self._joins is not None:
             write(inside, f"_st = _child({mine}, _d, _meta_of(_i), _now)")
         self._in_region(inside, lambda at: self._leave(here, at))
@@ -222,6 +223,19 @@ class Walking(Branches):
             write(flow, "_extend(_rows); _walks(_w)")
             write(flow, f"_ends[_i] = _end or {here.name!r}")
         self._leave_loop(flow)
+
+    def _child_record(self, fields: dict[str, Verdict] | None, flow: Flow) -> Record:
+        """What is known of a child: its fields as locals where the template names them, else that it is an object."""
+        if fields is None:
+            self._source.line(flow, "if _d.__class__ is not dict: raise _Unusual")
+            return Record(own=False, clean=False, dirty=flow.record.dirty)
+        locals_ = {name: self._source.name("x") for name in fields}
+        for name, local in locals_.items():
+            self._source.line(flow, f"{local} = _d[{name!r}]")
+            if fields[name] in ("number", "scalar"):
+                self._source.line(flow, f"if {local}.__class__ is float and {local} - {local} != 0.0: raise _Unusual")
+        dirty = flow.record.dirty | {locals_[name] for name, known in fields.items() if known == "unknown"}
+        return Record(closed=True, fields={name: ast.Name(local, ast.Load()) for name, local in locals_.items()}, dirty=dirty)
 
     def _settled(self, flow: Flow) -> Flow:
         """Message and error under names that the children's blocks do not write."""
