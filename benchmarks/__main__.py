@@ -1,4 +1,4 @@
-"""The command line: `python -m benchmarks [kafka|machine|streams] [--records N] [--runs N]`."""
+"""The command line: `python -m benchmarks [kafka|machine|streams|hostile] [--records N] [--runs N] [--seed N]`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rich.table import Table
 
 from benchmarks import streams
 from benchmarks.contest import CONTENDERS, OURS, Outcome, contest
+from benchmarks.hostile import siege
 from benchmarks.machine_cost import machine_cost
 from benchmarks.topics import Topics
 from worker.embedded import EmbeddedKafka
@@ -26,15 +27,18 @@ INPUT = "benchmark-input"
 def main() -> int:
     """0 when every result of every run was right, else 1."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("kafka", "machine", "streams"), default="kafka")
+    parser.add_argument("what", nargs="?", choices=("kafka", "machine", "streams", "hostile"), default="kafka")
     parser.add_argument("--records", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=7, help="hostile: another seed makes other records")
     parser.add_argument("--dataknobs", metavar="PYTHON", help="streams: a Python that has dataknobs-fsm, to compare with it too")
     asked = parser.parse_args()
     if asked.records < 1 or asked.runs < 1:
         parser.error("--records and --runs must be 1 or more")
     if asked.what == "machine":
         return _machine(asked.records, asked.runs)
+    if asked.what == "hostile":
+        return _hostile(asked.records, asked.seed)
     if asked.what == "streams":
         return _streams(asked.records, asked.runs, asked.dataknobs)
     outcomes = _kafka(asked.records, asked.runs)
@@ -48,6 +52,14 @@ def _machine(records: int, runs: int) -> int:
         for name, cost in ways.items():
             print(f"{job:12} {name:12} {cost:6.2f} µs/record   x{cost / ways['by hand']:.2f}")
     _keep({"what": "machine", "records": records, "runs": runs, **costs})
+    return 0
+
+
+def _hostile(records: int, seed: int) -> int:
+    """Ends with a traceback at the first record that is not accounted for."""
+    tally = siege(seed, records).as_dict()
+    _keep({"what": "hostile", "seed": seed, **tally})
+    print(json.dumps(tally))
     return 0
 
 
