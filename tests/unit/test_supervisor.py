@@ -117,7 +117,7 @@ def test_an_error_while_stopping_does_not_change_the_exit_code() -> None:
 
 
 def test_a_paused_or_deaf_member_is_not_ready_and_says_why() -> None:
-    """`/readyz` is assigned and consuming: an operator's pause of every lane, and a broker away, are neither."""
+    """`/readyz` is assigned and consuming: an operator's pause of every lane, a broker away, an acknowledgement that does not come are not."""
 
     async def run() -> None:
         client = Client()
@@ -134,5 +134,11 @@ def test_a_paused_or_deaf_member_is_not_ready_and_says_why() -> None:
         assert made.unready == "the group's broker has not answered for 31 s"
         made.member.lanes.clear()
         assert made.unready == "the group's broker has not answered for 31 s", "an idle member too"
+        client.heard = time.monotonic()
+        waits = SimpleNamespace(phase="running", reasons=set(), pending=[SimpleNamespace(taken_at=time.monotonic() - 29)])
+        made.member.lanes[0] = waits  # type: ignore[index, assignment]
+        assert made.unready is None
+        waits.pending[0].taken_at -= 2
+        assert str(made.unready).startswith("no acknowledgement for")
 
     asyncio.run(run())

@@ -14,6 +14,7 @@ from worker.runtime.ports import Consumer
 
 log = structlog.get_logger(__name__)
 _IDLE_SECONDS = 3.0
+_POSITION_SECONDS = 1.0
 
 
 class Committer:
@@ -41,7 +42,7 @@ class Committer:
             return
         before = lane.position
         try:
-            position = await asyncio.wait_for(self._consumer.position(lane.partition), 1.0)
+            position = await asyncio.wait_for(self._consumer.position(lane.partition), _POSITION_SECONDS)
         except Exception as error:  # noqa: BLE001 - the client raises what it pleases while the partition moves; asked again later
             log.debug("no position yet", partition=str(lane), error=repr(error))
             return

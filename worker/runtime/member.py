@@ -143,6 +143,7 @@ class Member:
                     await self._look_again(lane)
                 elif (taken := await lane.next_records(self.policy.slice_records, self.policy.max_wait)) is not None:
                     await self._process(lane, *taken)
+                    await asyncio.sleep(0)  # what sends nothing waits for nothing: without it a full lane would hold the loop
         except asyncio.CancelledError:
             raise
         except BaseException as error:
