@@ -18,7 +18,7 @@ from fsm_core.document.entry import (
     parse_retry,
 )
 from fsm_core.document.report import Report
-from fsm_core.document.templates import parse_assigns, parse_template
+from fsm_core.document.templates import parse_assigns, parse_header, parse_template
 
 _KEYS = ("name", "is_start", "is_end", "functions", "transforms", "validators", "arcs", "set", "on_error", "description",
          "outcome", "route", "reason", "key", "headers", "timestamp", "tombstone", "retry", "catch", "fan_out", "let",
@@ -100,7 +100,7 @@ def _template(report: Report, node: dict[str, Any], key: str, pointer: str) -> C
 def _headers(report: Report, node: dict[str, Any], pointer: str) -> tuple[tuple[str, Code], ...]:
     here = step(pointer, "headers")
     headers = report.object(node.get("headers", {}), here, "`headers`")
-    return tuple((str(name), parse_template(report, value, step(here, name))) for name, value in headers.items())
+    return tuple(parse_header(report, str(name), value, step(here, name)) for name, value in headers.items())
 
 
 def _outcome(report: Report, node: dict[str, Any], name: str, pointer: str) -> Outcome:

@@ -104,9 +104,9 @@ class Branches:
             text: ast.expr = NULL
         else:
             text, flow = self._endings.message(said, flow)
+        flow = replace(flow, message=text)
         for transform in arc.transforms:
             flow = self._steps.transform(transform, flow)
-        flow = replace(flow, message=text)
         target = landing(self._definition, way, flow.stack)
         self.enter(target, replace(flow, arcs=(*flow.arcs, (arc.source, target[0]))))
 

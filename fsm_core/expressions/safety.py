@@ -228,5 +228,4 @@ class _AllowList(CallRules):
         return bool(used & self.loops[-1]) and not used & self.wide
 
     def is_path(self, node: ast.expr) -> bool:
-        path = path_of(node)
-        return path is not None and bool(path[1])
+        return path_of(node) is not None

@@ -6,11 +6,14 @@ import hashlib
 import hmac
 import ipaddress
 import json
-from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from fsm_core.expressions.functions import ABSENT, shown, text
+
+_HALF_UP: Final = Context(prec=5000, rounding=ROUND_HALF_UP)
+"""As many digits as a number of the language has, with a literal's 1,000 behind the point."""
 
 
 def clip(x: Any, lo: Any, hi: Any) -> Any:
@@ -20,7 +23,7 @@ def clip(x: Any, lo: Any, hi: Any) -> Any:
 
 def round_half_up(x: float, digits: int) -> float:
     """The number rounded by its shown digits, halves away from zero."""
-    return float(Decimal(str(x)).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP))
+    return float(Decimal(str(x)).quantize(Decimal(1).scaleb(-digits), context=_HALF_UP))
 
 
 def _bytes(x: Any) -> bytes:
@@ -41,6 +44,8 @@ def hmac_sha256(x: Any, key: str) -> str:
 
 def truncate_ip(x: str, v4: int = 24, v6: int = 48) -> str:
     """The address of the network that the address is in."""
+    if not isinstance(x, str):  # the library takes 1 for 0.0.0.1
+        raise ValueError(f"not an address: {shown(x)}")
     address = ipaddress.ip_address(x)
     bits = v4 if address.version == 4 else v6
     return str(ipaddress.ip_network(f"{address}/{bits}", strict=False).network_address)
@@ -81,6 +86,8 @@ def to_json(x: Any) -> str:
 
 def parse_query(x: str) -> dict[str, str]:
     """The fields of a URL's query; the last of a name wins."""
+    if not isinstance(x, str):  # the library takes null for an empty query
+        raise TypeError(f"needs text, not {type(x).__name__}")
     return dict(parse_qsl(x, keep_blank_values=True))
 
 
