@@ -1,4 +1,4 @@
-"""What the chaos tests share: workers as processes, a steady feed, and a reader that is not the worker's."""
+"""What the chaos tests share: topics, workers as processes, and a steady feed."""
 
 from __future__ import annotations
 
@@ -12,22 +12,25 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Message, Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
+from tests.conftest import create_topic
 from worker.embedded.ports import free_port
 
 PASS_ON = {"name": "chaos", "main_network": "main", "networks": [{
     "name": "main", "states": [{"name": "start", "is_start": True}, {"name": "done", "is_end": True}], "arcs": [{"from": "start", "to": "done"}]}]}
-_ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2]
 SESSION_SECONDS = 6.0  # the least a broker grants by default
+ALERT_SECONDS = 2.0
+ROOMY = {"max.message.bytes": "1100000"}
 
 
 def await_true(what: str, condition: Callable[[], Any], seconds: float, every: float = 0.1) -> Any:
@@ -46,10 +49,17 @@ def configuration(path: Path, bootstrap: str, topics: Topics, **sections: Mappin
         "input": {"topics": [topics.input]}, "output": {"topic": topics.output}, "dead_letter": {"topic": topics.dead},
         "http": {"host": "127.0.0.1"}, "log": {"level": "info", "format": "json"}}
     for name, section in sections.items():
-        document.setdefault(name, {}).update(section)
+        document[name] = {**document.get(name, {}), **section}
     file = path / "worker.yaml"
     file.write_text(json.dumps(document), encoding="utf-8")
     return file
+
+
+def alert(path: Path, bootstrap: str, topics: Topics, guarantee: str = "exactly_once", **sections: Mapping[str, Any]) -> Path:
+    """A worker file whose group notices a death soon."""
+    consumer = {"session_timeout_ms": int(ALERT_SECONDS * 1000), "heartbeat_interval_ms": 300}
+    return configuration(path, bootstrap, topics, delivery={"guarantee": guarantee}, chunk={"max_records": 50}, kafka={
+        "bootstrap_servers": bootstrap, "group_id": topics.group, "consumer": consumer}, **sections)
 
 
 @dataclass(frozen=True)
@@ -66,11 +76,16 @@ class Topics:
         return f"g.{self.input}"
 
 
+def three_topics(bootstrap: str, partitions: int, out: Mapping[str, str] | None = None) -> Topics:
+    """Input, output (with settings of its own), dead letters."""
+    return Topics(create_topic(bootstrap, partitions, name="in"), create_topic(bootstrap, partitions, out, "out"), create_topic(bootstrap, 1, ROOMY, "dlq"))
+
+
 class Worker:
     """`python -m worker run` as a process; started again under the same name after a kill."""
 
-    def __init__(self, config: Path, name: str = "w") -> None:
-        self._config, self._log = config, config.parent / f"{name}.log"
+    def __init__(self, config: Path, name: str = "w", tree: Path = ROOT) -> None:
+        self._config, self._log, self._tree = config, config.parent / f"{name}.log", tree
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -79,8 +94,8 @@ class Worker:
         module = "tests.chaos.crashing" if crash or weaken else "worker"
         command = [sys.executable, "-m", module, "run", "-c", str(self._config), "--json", "--set", f"http.port={self.port}"]
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=_ROOT,
-                                            env={**os.environ, "FSM_CRASH": crash, "FSM_WEAKEN": weaken})
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=self._tree,
+                                            env={**os.environ, "PYTHONPATH": str(self._tree), "FSM_CRASH": crash, "FSM_WEAKEN": weaken})
         return self
 
     @property
@@ -129,6 +144,11 @@ class Worker:
                 return error.code, error.read().decode()
         except OSError as error:
             return 0, str(error)
+
+    @property
+    def held(self) -> int:
+        """How many partitions it has."""
+        return len(self.status().get("partitions", ()))
 
     def status(self) -> dict[str, Any]:
         """/status, empty while it does not answer."""
@@ -205,92 +225,6 @@ class Feed:
         left = self._producer.flush(120)
         assert not left and not self.failed, (left, self.failed[:3])
         return self.sent
-
-
-def read_all(bootstrap: str, topic: str) -> list[Message]:
-    """Every record of the topic at this moment, in order within a partition, as an independent client reads it."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "independent", "enable.auto.commit": False, "isolation.level": "read_committed",
-                         "enable.partition.eof": False})
-    try:
-        numbers = consumer.list_topics(topic, 20).topics[topic].partitions
-        ends = {n: consumer.get_watermark_offsets(TopicPartition(topic, n), 20)[1] for n in numbers}
-        consumer.assign([TopicPartition(topic, n, 0) for n in numbers])
-        found: list[Message] = []
-        deadline = time.monotonic() + 60
-        while any(p.offset < ends[p.partition] for p in consumer.position([TopicPartition(topic, n) for n in numbers]) if ends[p.partition]):
-            assert time.monotonic() < deadline, f"cannot read {topic} to its end"
-            found += consumer.consume(5000, 0.2)
-        assert not any(m.error() for m in found)
-        return [m for m in found if m.offset() < ends[m.partition()]]
-    finally:
-        consumer.close()
-
-
-class Offsets:
-    """The group's committed offsets and the ends of the input, asked from outside the group."""
-
-    def __init__(self, bootstrap: str, topics: Topics) -> None:
-        self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": topics.group, "enable.auto.commit": False})
-        self._topic = topics.input
-        self._numbers = list(self._consumer.list_topics(topics.input, 20).topics[topics.input].partitions)
-
-    def committed(self) -> dict[int, int]:
-        """0 where there is none; waits while the coordinator loads or moves."""
-        deadline = time.monotonic() + 40
-        while True:
-            try:
-                found = self._consumer.committed([TopicPartition(self._topic, n) for n in self._numbers], 20)
-                return {p.partition: max(p.offset, 0) for p in found}
-            except KafkaException:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)
-
-    def ends(self) -> dict[int, int]:
-        """The next offset of each partition."""
-        return {n: self._consumer.get_watermark_offsets(TopicPartition(self._topic, n), 20)[1] for n in self._numbers}
-
-    def await_end(self, seconds: float) -> float:
-        """Wait until the group is at the end; the seconds it took."""
-        started = time.monotonic()
-        ends = self.ends()
-        await_true(f"offsets at the end {ends}", lambda: self.committed() == ends, seconds, 0.2)
-        return time.monotonic() - started
-
-    def close(self) -> None:
-        """Let go."""
-        self._consumer.close()
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What an independent reader finds."""
-
-    fed: int
-    lost: int
-    duplicates: int
-    disordered: int
-
-    def __str__(self) -> str:
-        return f"fed {self.fed}, lost {self.lost}, duplicates {self.duplicates}, out of order {self.disordered}"
-
-
-def judge(bootstrap: str, topics: Topics, sent: Mapping[int, int]) -> Verdict:
-    """Compare what was fed with what is in the output topic."""
-    seen: dict[int, set[int]] = defaultdict(set)
-    last: dict[int, int] = defaultdict(lambda: -1)
-    duplicates = disordered = 0
-    for message in read_all(bootstrap, topics.output):
-        record = json.loads(message.value())
-        key, number = record["k"], record["n"]
-        if number in seen[key]:
-            duplicates += 1
-            continue
-        seen[key].add(number)
-        disordered += number < last[key]
-        last[key] = max(last[key], number)
-    lost = sum(len(set(range(count)) - seen[key]) for key, count in sent.items())
-    return Verdict(sum(sent.values()), lost, duplicates, disordered)
 
 
 def alter(bootstrap: str, topic: str, name: str, value: str) -> None:

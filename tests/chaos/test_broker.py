@@ -15,22 +15,21 @@ import psutil
 import pytest
 from confluent_kafka import Producer
 
-from tests.chaos.rig import Feed, Offsets, Topics, Worker, alter, await_true, configuration, judge, read_all, workers
-from tests.conftest import create_topic
+from tests.chaos.reading import Offsets, judge, read_all
+from tests.chaos.rig import ROOMY, Feed, Topics, Worker, alter, await_true, configuration, three_topics, workers
 from worker.embedded.kafka import EmbeddedKafka
 from worker.embedded.provider import Broker
 
 Report = Callable[[str, object], None]
 # the plug-ins' own event loops leave a socket behind, found by whichever test comes next
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-ROOMY = {"max.message.bytes": "1100000"}
 
 
 @pytest.mark.timeout(120)
 def test_a_killed_broker_is_waited_for(own_kafka: EmbeddedKafka, tmp_path: Path, record_property: Report) -> None:
     """The broker is killed under load and started again: the worker lives, answers /livez throughout, goes on by itself and loses nothing."""
     bootstrap = own_kafka.bootstrap
-    topics = Topics(create_topic(bootstrap, 4, name="in"), create_topic(bootstrap, 4, name="out"), create_topic(bootstrap, 1, ROOMY, name="dlq"))
+    topics = three_topics(bootstrap, 4)
     worker = Worker(configuration(tmp_path, bootstrap, topics))
     with workers(worker), Feed(bootstrap, topics.input, 4, 1000) as feed:
         worker.ready()
@@ -82,8 +81,7 @@ def test_a_still_broker_fills_no_memory(own_kafka: EmbeddedKafka, tmp_path: Path
     memory is flat; afterwards they are resumed and everything arrives."""
     most, partitions = 200, 4  # a fetch is then a quarter of it
     bootstrap = own_kafka.bootstrap
-    topics = Topics(create_topic(bootstrap, partitions, name="in"), create_topic(bootstrap, partitions, name="out"),
-                    create_topic(bootstrap, 1, ROOMY, name="dlq"))
+    topics = three_topics(bootstrap, partitions)
     worker = Worker(configuration(tmp_path, bootstrap, topics, chunk={"max_records": most}, backpressure={"max_in_flight_records": most}))
     with workers(worker):
         worker.ready()

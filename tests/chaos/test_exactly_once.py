@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.crashing import BETWEEN, POINTS
-from tests.chaos.rig import Feed, Offsets, Topics, Worker, await_true, configuration, judge, workers
+from tests.chaos.reading import Offsets, judge
+from tests.chaos.rig import ALERT_SECONDS, Feed, Topics, Worker, alert, await_true, three_topics, workers
 from tests.conftest import create_topic
 from worker.embedded.kafka import EmbeddedKafka
 from worker.embedded.provider import Broker
@@ -24,21 +25,9 @@ from worker.embedded.provider import Broker
 Report = Callable[[str, object], None]
 # the plug-ins' own event loops leave a socket behind, found by whichever test comes next
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-PARTITIONS, SESSION = 4, 2.0
+PARTITIONS = 4
 SCALED = float(os.environ.get("FSM_CHAOS", "0"))
 KILLS, STOPS, RESTARTS = (int(most * SCALED) if SCALED else least for most, least in ((100, len(POINTS)), (20, 1), (20, 2)))
-ROOMY = {"max.message.bytes": "1100000"}
-
-
-def alert(path: Path, bootstrap: str, topics: Topics, guarantee: str = "exactly_once") -> Path:
-    """A worker file whose group notices a death soon."""
-    return configuration(path, bootstrap, topics, delivery={"guarantee": guarantee}, chunk={"max_records": 50}, kafka={
-        "bootstrap_servers": bootstrap, "group_id": topics.group, "consumer": {"session_timeout_ms": int(SESSION * 1000), "heartbeat_interval_ms": 300}})
-
-
-def three_topics(bootstrap: str) -> Topics:
-    """Input, output, dead letters."""
-    return Topics(create_topic(bootstrap, PARTITIONS, name="in"), create_topic(bootstrap, PARTITIONS, name="out"), create_topic(bootstrap, 1, ROOMY, name="dlq"))
 
 
 class Storm:
@@ -76,7 +65,7 @@ class Storm:
         """A member stands still for longer than its session."""
         victim = self._chance.choice(self._members)
         victim.send(signal.SIGSTOP)
-        time.sleep(self._chance.uniform(SESSION + 0.5, SESSION + 3.5))  # its length is the disturbance
+        time.sleep(self._chance.uniform(ALERT_SECONDS + 0.5, ALERT_SECONDS + 3.5))  # its length is the disturbance
         victim.send(signal.SIGCONT)
         self.done["stops"] += 1
 
@@ -104,7 +93,7 @@ def test_a_storm_neither_loses_nor_doubles_nor_disorders(own_kafka: EmbeddedKafk
     """I3 and I4: an independent read_committed reader finds every record once, each key in order. At least once nothing is lost."""
     seed = int(os.environ.get("FSM_SEED", "7"))
     bootstrap, chance = own_kafka.bootstrap, random.Random(seed)
-    topics = three_topics(bootstrap)
+    topics = three_topics(bootstrap, PARTITIONS)
     config = alert(tmp_path, bootstrap, topics, guarantee)
     with workers(Worker(config, "a"), Worker(config, "b")) as members, Feed(bootstrap, topics.input, PARTITIONS, 500, seed=seed) as feed:
         for member in members:
@@ -128,7 +117,7 @@ def test_a_storm_neither_loses_nor_doubles_nor_disorders(own_kafka: EmbeddedKafk
 @pytest.mark.timeout(90)
 def test_the_control_is_caught(kafka: Broker, tmp_path: Path, record_property: Report) -> None:
     """The same judge over a worker that commits outputs and offsets in two transactions, killed between them: it finds what is doubled."""
-    topics = three_topics(kafka.bootstrap)
+    topics = three_topics(kafka.bootstrap, PARTITIONS)
     worker = Worker(alert(tmp_path, kafka.bootstrap, topics))
     with workers() as _, Feed(kafka.bootstrap, topics.input, PARTITIONS, 500) as feed:
         try:
@@ -149,7 +138,7 @@ def test_the_control_is_caught(kafka: Broker, tmp_path: Path, record_property: R
 @pytest.mark.timeout(90)
 def test_a_chain_comes_to_its_end(kafka: Broker, tmp_path: Path) -> None:
     """A second worker reads what the first commits: its offsets pass the markers, so lag reads 0, and every record is through once."""
-    first = three_topics(kafka.bootstrap)
+    first = three_topics(kafka.bootstrap, PARTITIONS)
     second = Topics(first.output, create_topic(kafka.bootstrap, PARTITIONS, name="end"), first.dead)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.rig import SESSION_SECONDS, Feed, Offsets, Topics, Worker, await_true, configuration, judge, workers
+from tests.chaos.reading import Offsets, judge
+from tests.chaos.rig import SESSION_SECONDS, Feed, Topics, Worker, await_true, configuration, three_topics, workers
 from worker.embedded.provider import Broker
 
 # the plug-ins' own event loops leave a socket behind, found by whichever test comes next
@@ -20,8 +21,8 @@ Report = Callable[[str, object], None]
 
 
 @pytest.fixture
-def topics(make_topic: Callable[..., str]) -> Topics:
-    return Topics(make_topic(PARTITIONS, name="in"), make_topic(PARTITIONS, name="out"), make_topic(1, {"max.message.bytes": "1100000"}, name="dlq"))
+def topics(kafka: Broker) -> Topics:
+    return three_topics(kafka.bootstrap, PARTITIONS)
 
 
 @pytest.mark.timeout(150)

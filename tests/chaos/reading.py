@@ -1,0 +1,127 @@
+"""A reader that is not the worker's, and what it says of a run: lost, doubled, out of order, and how long a partition stood still."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from tests.chaos.rig import Topics, await_true
+
+
+def read_all(bootstrap: str, topic: str) -> list[Message]:
+    """Every record of the topic at this moment, in order within a partition, as an independent client reads it."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "independent", "enable.auto.commit": False, "isolation.level": "read_committed",
+                         "enable.partition.eof": False})
+    try:
+        numbers = consumer.list_topics(topic, 20).topics[topic].partitions
+        ends = {n: consumer.get_watermark_offsets(TopicPartition(topic, n), 20)[1] for n in numbers}
+        consumer.assign([TopicPartition(topic, n, 0) for n in numbers])
+        found: list[Message] = []
+        deadline = time.monotonic() + 60
+        while any(p.offset < ends[p.partition] for p in consumer.position([TopicPartition(topic, n) for n in numbers]) if ends[p.partition]):
+            assert time.monotonic() < deadline, f"cannot read {topic} to its end"
+            found += consumer.consume(5000, 0.2)
+        assert not any(m.error() for m in found)
+        return [m for m in found if m.offset() < ends[m.partition()]]
+    finally:
+        consumer.close()
+
+
+class Offsets:
+    """The group's committed offsets and the ends of the input, asked from outside the group."""
+
+    def __init__(self, bootstrap: str, topics: Topics) -> None:
+        self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": topics.group, "enable.auto.commit": False})
+        self._topic = topics.input
+        self._numbers = list(self._consumer.list_topics(topics.input, 20).topics[topics.input].partitions)
+
+    def committed(self) -> dict[int, int]:
+        """0 where there is none; waits while the coordinator loads or moves."""
+        deadline = time.monotonic() + 40
+        while True:
+            try:
+                found = self._consumer.committed([TopicPartition(self._topic, n) for n in self._numbers], 20)
+                return {p.partition: max(p.offset, 0) for p in found}
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+
+    def ends(self) -> dict[int, int]:
+        """The next offset of each partition."""
+        return {n: self._consumer.get_watermark_offsets(TopicPartition(self._topic, n), 20)[1] for n in self._numbers}
+
+    def await_end(self, seconds: float) -> float:
+        """Wait until the group is at the end; the seconds it took."""
+        started = time.monotonic()
+        ends = self.ends()
+        await_true(f"offsets at the end {ends}", lambda: self.committed() == ends, seconds, 0.2)
+        return time.monotonic() - started
+
+    def close(self) -> None:
+        """Let go."""
+        self._consumer.close()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an independent reader finds."""
+
+    fed: int
+    lost: int
+    duplicates: int
+    disordered: int
+
+    def __str__(self) -> str:
+        return f"fed {self.fed}, lost {self.lost}, duplicates {self.duplicates}, out of order {self.disordered}"
+
+
+def judge(bootstrap: str, topics: Topics, sent: Mapping[int, int]) -> Verdict:
+    """Compare what was fed with what is in the output topic."""
+    seen: dict[int, set[int]] = defaultdict(set)
+    last: dict[int, int] = defaultdict(lambda: -1)
+    duplicates = disordered = 0
+    for message in read_all(bootstrap, topics.output):
+        record = json.loads(message.value())
+        key, number = record["k"], record["n"]
+        if number in seen[key]:
+            duplicates += 1
+            continue
+        seen[key].add(number)
+        disordered += number < last[key]
+        last[key] = max(last[key], number)
+    lost = sum(len(set(range(count)) - seen[key]) for key, count in sent.items())
+    return Verdict(sum(sent.values()), lost, duplicates, disordered)
+
+
+class Appends:
+    """When the broker appended each output, by the partition that its input came from: the output topic must have `STAMPED`.
+
+    What nobody may read (an aborted transaction's) is not there, so a partition whose work was thrown away stood still.
+    """
+
+    def __init__(self, bootstrap: str, topics: Topics, partitions: int) -> None:
+        self._times: dict[int, list[float]] = {n: [] for n in range(partitions)}
+        for message in read_all(bootstrap, topics.output):
+            self._times[json.loads(message.value())["k"] % partitions].append(message.timestamp()[1] / 1000)
+        for times in self._times.values():
+            times.sort()
+
+    def longest_pause(self, since: float, until: float, partitions: Collection[int] | None = None) -> float:
+        """The most seconds that one of the partitions (all) stood still, of the pauses that overlap these two moments of the clock."""
+        return max(_longest(self._times[n], since, until) for n in (self._times if partitions is None else partitions))
+
+
+def _longest(times: list[float], since: float, until: float) -> float:
+    """The end of the records counts as one more, so that a partition that never went on is seen."""
+    return max((b - a for a, b in pairwise([*times, max(until, times[-1])]) if b >= since and a <= until), default=until - since) if times else until - since
+
+
+STAMPED = {"message.timestamp.type": "LogAppendTime"}
+"""The output topic's setting for who measures."""
