@@ -6,7 +6,7 @@ FAST := unit conformance properties simulation
 SLOW := contracts kafka chaos
 present = $(wildcard $(addprefix tests/,$(1)))
 
-.PHONY: setup demo test check lint fast thorough slow browser ops bench lock clean
+.PHONY: setup demo test check lint fast thorough slow browser ops bench reference lock clean
 
 setup: .venv/.ready
 
@@ -56,6 +56,10 @@ ops: setup
 
 bench: setup
 	@$(BIN)/python -m benchmarks
+
+# Rewrites docs/reference.md: after a change of a key's description, a helper, a check's code or the name of a conformance case.
+reference: setup
+	@PYTHONPATH=. $(BIN)/python docs/generate.py
 
 # Rewrites the locks: for development, for the image, for building the image's wheel. Needs uv.
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate

@@ -26,6 +26,24 @@ Reason = Literal[
     "max_transitions", "unencodable", "too_large", "undeliverable", "quarantined",
 ]
 
+REASONS: Final[Mapping[Reason, str]] = {
+    "malformed": "the value is no JSON object",
+    "schema": "the record does not fit `input_schema`",
+    "validate": "a `require` or a validate that is not met, or that raises",
+    "transform": "`let`, transform, `record` … `fan_out` or an arc's transform raised",
+    "guard": "a condition or a `switch` raised",
+    "no_arc": "no arc of the state was true",
+    "rejected": "the record came to an error end",
+    "timeout": "a function took too long, and there is no `retry`",
+    "retries": "a function failed in every attempt",
+    "max_transitions": "the record went round in a circle too often",
+    "unencodable": "what came out is no JSON: NaN, an infinity, nesting without end",
+    "too_large": "the output is larger than the broker takes",
+    "undeliverable": "the end's key, headers or timestamp cannot be sent, or the broker refuses the output",
+    "quarantined": "an earlier record of the same key is a dead letter (`dead_letter.quarantine: key`)",
+}
+"""What each reason means, for readers."""
+
 
 class Meta(NamedTuple):
     """Where a record comes from, as functions see it: text key (None if null or not UTF-8), timestamp in seconds."""

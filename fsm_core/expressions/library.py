@@ -23,3 +23,9 @@ LITERALS: Final = {
 }
 """The parameters of helpers that are literals in the code."""
 SIGNATURES: Final = {name: inspect.signature(function) for name, function in FUNCTIONS.items()}
+LAZY_WORDS: Final = {
+    "coalesce(a, b, …)": "The first that is not null, else null; a path that leads nowhere counts as null, and what stands behind the first is not evaluated.",
+    "has(path)": "Whether the path leads to something that is not null.",
+    "case(c1, v1, c2, v2, …, default)": "The value behind the first condition that is true, else the default; only that one is evaluated.",
+}
+"""The helpers that are no functions, for readers: their arguments are evaluated when they are needed."""

@@ -1,0 +1,114 @@
+"""Writes reference.md, from the code and from the conformance cases: `make reference`; a test holds the file to it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from fsm_core.checks.codes import CODES
+from fsm_core.engine.batch import REASONS
+from fsm_core.expressions import names
+from fsm_core.expressions.library import FUNCTIONS, LAZY_WORDS, SIGNATURES
+from fsm_core.schema import machine_schema
+
+TARGET = Path(__file__).parent / "reference.md"
+CASES = Path(__file__).parents[1] / "tests" / "conformance" / "cases"
+HEAD = """# Reference of the machine language
+Written by `make reference` from the code and its conformance cases: change those, not this file. How to write a machine, with examples:
+[language.md](language.md).
+"""
+SHAPES = {"network": "A network", "state": "A state", "arc": "An arc", "way": "A case of a switch", "require": "A line of `require`",
+          "validate": "A declarative validate", "function": "A function", "retry": "`retry`", "catch": "A line of `catch`", "test": "A test"}
+
+
+def reference() -> str:
+    """The whole file."""
+    parts = [HEAD, *_keys(), *_formulas(), *_reasons(), *_checks(), *_promises()]
+    return "\n".join(parts) + "\n"
+
+
+def _keys() -> Iterator[str]:
+    schema = machine_schema()
+    yield "## Keys\nAnything else is an error with a suggestion, but for keys that start with `x-`: they are yours."
+    yield from _table("The machine", schema)
+    for name, title in SHAPES.items():
+        yield from _table(title, _record(schema["$defs"][name]))
+    for inner in ("expect", "table"):
+        yield from _table(f"`{inner}` of a test", schema["$defs"]["test"]["properties"][inner])
+
+
+def _record(shape: dict[str, Any]) -> dict[str, Any]:
+    """The object among the forms that a shape may have; where there are two, the first."""
+    return next(form for form in [shape, *shape.get("anyOf", ())] if "properties" in form)
+
+
+def _table(title: str, shape: dict[str, Any]) -> Iterator[str]:
+    described = {name: key for name, key in shape["properties"].items() if key.get("description")}
+    needed = shape.get("required", ())
+    about = "" if shape["description"] == f"{title}." else shape["description"] + "\n"
+    yield f"\n### {title}\n{about}\n| key | |\n|---|---|"
+    for name, key in described.items():
+        choices = f" One of {', '.join(f'`{choice}`' for choice in key['enum'])}." if len(key.get("enum", ())) > 1 else ""
+        yield _row(f"`{name}`{' (needed)' if name in needed else ''}", key["description"] + choices)
+    if ignored := [f"`{name}`" for name in shape["properties"] if name not in described]:
+        yield f"\nTaken, for documents that were written elsewhere: {', '.join(ignored)}."
+
+
+def _formulas() -> Iterator[str]:
+    yield "\n## Formulas\n### Helpers\n`d`, where there is one, is what comes instead of the helper's own error.\n\n| helper | |\n|---|---|"
+    for call, words in LAZY_WORDS.items():
+        yield _row(f"`{call}`", words)
+    for name, function in FUNCTIONS.items():
+        yield _row(f"`{name}({', '.join(map(_parameter, SIGNATURES[name].parameters.values()))})`", str(inspect.getdoc(function)).split("\n\n")[0])
+    yield f"\n### Builtins\n{_listed(names.BUILTINS)}"
+    yield f"\n### Methods of texts, lists and objects\n{_listed(names.METHODS - names.MUTATORS)}"
+    yield f"\n### What `state` shows\n{_listed(names.STATE_NAMES)}; of `state.meta` {_listed(names.META_NAMES)}; of `state.error` {_listed(names.ERROR_NAMES)}"
+
+
+def _parameter(one: inspect.Parameter) -> str:
+    if one.kind is one.VAR_POSITIONAL:
+        return f"*{one.name}"
+    if one.default is one.empty:
+        return one.name
+    return f"[{one.name}]" if one.name == "d" else f"{one.name}={one.default!r}"
+
+
+def _listed(of: frozenset[str]) -> str:
+    return " ".join(f"`{name}`" for name in sorted(of))
+
+
+def _reasons() -> Iterator[str]:
+    yield "\n## Reasons of dead letters\n| reason | |\n|---|---|"
+    for reason, words in REASONS.items():
+        yield _row(f"`{reason}`", words)
+
+
+def _checks() -> Iterator[str]:
+    yield ("\n## Codes of `check`\n**E** error: the machine does not load, or a test failed; **W** warning; **I** info. How to read them: [checks.md](checks.md)."
+           "\n\n| code | | meaning | example |\n|---|---|---|---|")
+    for code, words in CODES.items():
+        yield _row(str(code), *words)
+
+
+def _promises() -> Iterator[str]:
+    yield "\n## What is promised\nEach sentence is the name of a case in `tests/conformance/cases` that runs through the interpreter and through the compiled code."
+    for file in sorted(CASES.glob("*.yaml")):
+        sentences = [str(case["name"]) for case in YAML(typ="safe", pure=True).load(file.read_text("utf-8"))]
+        yield f"\n### {file.stem.replace('_', ' ').capitalize()}\n" + "\n".join(f"* {_inert(sentence)}" for sentence in sentences)
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _inert(text: str) -> str:
+    """Text in which Markdown sees no markup."""
+    return text.replace("_", "\\_").replace("*", "\\*").replace("<", "\\<")
+
+
+if __name__ == "__main__":
+    TARGET.write_text(reference(), encoding="utf-8")

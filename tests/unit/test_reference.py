@@ -1,0 +1,53 @@
+"""docs/reference.md: written from the code, and never older than it."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+from fsm_core.checks.codes import CODES
+from fsm_core.engine.batch import REASONS, Reason
+from fsm_core.expressions.library import FUNCTIONS, LAZY_WORDS
+from fsm_core.expressions.names import HELPERS
+
+ROOT = Path(__file__).parents[2]
+SAYERS = ("Finding", "say", "_say")
+
+
+def generator() -> Any:
+    """docs/generate.py; `docs` is no package."""
+    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def said_codes() -> Iterator[int]:
+    """The codes that the code says."""
+    for file in (ROOT / "fsm_core").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+                name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+                numbers = [a.value for a in node.args[:2] if isinstance(a, ast.Constant) and isinstance(a.value, int)]
+                yield from numbers if name in SAYERS else ()
+
+
+def test_the_reference_is_up_to_date() -> None:
+    """Whatever changed it: a key's description, a helper, a code, a reason, the name of a conformance case."""
+    assert (ROOT / "docs" / "reference.md").read_text("utf-8") == generator().reference(), "docs/reference.md is stale: run `make reference` and commit it"
+
+
+def test_the_table_of_codes_has_every_code_that_is_said() -> None:
+    """And no other."""
+    assert sorted(CODES) == sorted(set(said_codes()))
+
+
+def test_every_reason_and_every_helper_has_its_words() -> None:
+    """No name without a sentence, no sentence without a name."""
+    assert tuple(REASONS) == get_args(Reason)
+    assert {call.split("(")[0] for call in LAZY_WORDS} | set(FUNCTIONS) == HELPERS
+    assert all(function.__doc__ for function in FUNCTIONS.values())
