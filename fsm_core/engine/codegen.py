@@ -16,7 +16,7 @@ import orjson
 from fsm_core.definition import Definition
 from fsm_core.definition import State as StateDefinition
 from fsm_core.engine.batch import SOURCE
-from fsm_core.engine.codec import JSON, Codec, refuse_nonfinite
+from fsm_core.engine.codec import Decoder, refuse_nonfinite
 from fsm_core.engine.ending import End, Endings
 from fsm_core.engine.ends import key_bytes
 from fsm_core.engine.functions import Functions
@@ -76,14 +76,18 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be compiled: a machine as it is bound."""
+    """What is to be compiled: a machine as it is bound.
+
+    `decode` None: the values are plain JSON, which generated code reads itself. `admits`: what a record must pass before it starts.
+    """
 
     definition: Definition
     functions: Functions
     interpreter: Interpreter
     ends: Mapping[str, End]
     failure_values: bool
-    codec: Codec
+    decode: Decoder | None
+    admits: Callable[[dict[str, Any]], bool] | None
 
 
 def generate(job: Job) -> tuple[Compiled | None, tuple[tuple[str, str], ...]]:
@@ -123,9 +127,7 @@ def _written(job: Job, joins: frozenset[Point] | None, most: int) -> Compiled:
     zeros = len(source.lines)
     source.line(top, "for _i, _raw in enumerate(_values):")
     source.line(replace(top, depth=2), "try:")
-    source.line(inner, "_d = _loads(_raw)" if job.codec is JSON else f"_d = {source.hold('c', job.codec.decode)}(_raw)")
-    if job.codec is JSON:
-        source.line(inner, "if _d.__class__ is not dict: raise _Unusual")
+    _read(job, source, inner)
     if joins is not None:
         source.line(inner, "_w = []; _c = 0; _st = None")
     walking.write((job.definition.start, ()), inner)
@@ -137,6 +139,17 @@ def _written(job: Job, joins: frozenset[Point] | None, most: int) -> Compiled:
         source.lines.insert(zeros, f"    {' = '.join(counters)} = 0")
     function, written = source.build("_batch")
     return Compiled(function, tuple(walking.leaves), tuple(walking.counted), written, walking.usual, tuple(dict.fromkeys(steps.called_codes)))
+
+
+def _read(job: Job, source: Source, flow: Flow) -> None:
+    """From bytes to a record that may start."""
+    if job.decode is not None:
+        source.line(flow, f"_d = {source.hold('c', job.decode)}(_raw)")
+    else:
+        source.line(flow, "_d = _loads(_raw)")
+        source.line(flow, "if _d.__class__ is not dict: raise _Unusual")
+    if job.admits is not None:
+        source.line(flow, f"if not {source.hold('s', job.admits)}(_d): raise _Unusual")
 
 
 def _names(functions: Functions) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from fsm_core.definition import Code, Definition, Finding
 from fsm_core.engine.batch import BatchResult, Failure, Meta
-from fsm_core.engine.codec import JSON, Codec, Decoder, Encoder, Malformed, decode_exactly, settle_heap
+from fsm_core.engine.codec import JSON, Codec, Decoder, Encoder, Malformed, decode, decode_exactly, settle_heap
 from fsm_core.engine.codegen import Compiled, Job, generate
 from fsm_core.engine.delivery import Delivery, Outcome, leaves
 from fsm_core.engine.ending import End
@@ -70,7 +70,8 @@ class Machine:
         self._functions = Functions(definition)
         self.is_async = _is_async(definition)
         self._schema = Schema(definition.input_schema)
-        self._decode: Decoder = decode_exactly if self._binding.codec is JSON and definition.exact_numbers else self._binding.codec.decode
+        is_json = self._binding.codec is JSON
+        self._decode: Decoder = self._binding.codec.decode if not is_json else decode_exactly if definition.exact_numbers else decode
         self._delivery = Delivery(
             {name: addressing(state, self._functions, self._binding.keys, self._binding.headers)
              for name, state in definition.states.items() if state.is_end}, Entering(self._functions).message, self._binding.failure_values, self._binding.codecs)
@@ -209,10 +210,11 @@ class Machine:
         return tally.result()
 
     def _compile(self) -> tuple[Compiled | None, tuple[tuple[str, str], ...]]:
-        if self.is_async or self.definition.input_schema is not None or self.definition.exact_numbers:
-            return None, ((self.definition.start, "calls that wait, input_schema and exact numbers are the interpreter's"),)
+        if self.is_async:
+            return None, ((self.definition.start, "calls that wait are the interpreter's"),)
         ends = {name: End(how, self._key_alone(name, how), self._encoder(name)) for name, how in self._delivery.addressing.items()}
-        return generate(Job(self.definition, self._functions, self._interpreter, ends, self._binding.failure_values, self._binding.codec))
+        return generate(Job(self.definition, self._functions, self._interpreter, ends, self._binding.failure_values,
+                            None if self._decode is decode else self._decode, self._schema.admits))
 
     def _encoder(self, name: str) -> Encoder | None:
         """What writes an end's records; None for JSON, which compiled code writes itself."""

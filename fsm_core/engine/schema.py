@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 MOST = 5
@@ -10,18 +10,20 @@ MOST = 5
 
 
 class Schema:
-    """A compiled JSON Schema (draft 2020-12 unless `$schema` says another); None lets everything in."""
+    """A compiled JSON Schema (draft 2020-12 unless `$schema` says another); None lets everything in, and then nothing has to be asked: `admits` is None."""
 
     def __init__(self, schema: Mapping[str, Any] | None) -> None:
         self._validator: Any = None
+        self.admits: Callable[[dict[str, Any]], bool] | None = None
         if schema is not None:
             import jsonschema_rs  # here: most machines have no schema, and it costs milliseconds to import
 
             self._validator = jsonschema_rs.validator_for(dict(schema))
+            self.admits = self._validator.is_valid
 
     def refusal(self, record: dict[str, Any]) -> str | None:
         """What is wrong with a record; None if nothing is."""
-        if self._validator is None or self._validator.is_valid(record):
+        if self.admits is None or self.admits(record):
             return None
         messages = []
         for error in self._validator.iter_errors(record):

@@ -8,7 +8,7 @@ from typing import Any
 
 Document = dict[str, Any]
 FIELDS = ("a", "b", "c", "d")
-_SCALARS = (None, True, False, 0, 1, 2, -1, 1.5, "x", "1", "k", "", 2**62, 1e308, 10**18)
+_SCALARS = (None, True, False, 0, 1, 2, -1, 1.5, "x", "1", "k", "", 2**62, 1e308, 10**18, 2**63 - 1, 10**24)
 
 
 def formula(r: Random, lets: list[str], depth: int = 0) -> str:
@@ -135,7 +135,9 @@ def machine(r: Random) -> Document:
     ends: list[Document] = [{"name": "output", "is_end": True}, {"name": "alerts", "is_end": True, "route": "al"},
                             {"name": "rejected", "is_end": True, "outcome": "error"}, {"name": "gone", "is_end": True, "outcome": "drop"}]
     main = _network(r, "main", [f"s{i}" for i in range(r.randint(1, 4))], ends, [n["name"] for n in networks], r.random() < 0.2)
-    return {"name": "r", "main_network": "main", "max_transitions": 7, "params": {"p": 3}, "define": {"tab": {"x": 1}, "dbl(z)": "=z * 2"},
+    schema = {"input_schema": {"properties": {"a": {"type": ["number", "string", "array", "null"]}}, "required": ["b"]}}
+    outside = {**(schema if r.random() < 0.15 else {}), **({"numbers": "exact"} if r.random() < 0.15 else {})}
+    return {**outside, "name": "r", "main_network": "main", "max_transitions": 7, "params": {"p": 3}, "define": {"tab": {"x": 1}, "dbl(z)": "=z * 2"},
             "networks": [main, *networks]}
 
 
