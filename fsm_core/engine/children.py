@@ -1,11 +1,38 @@
-"""What is known of the children of a fan-out before any of them is looked at: the fields that its template gives each of them."""
+"""What the template of a fan-out says of the children: the fields that it gives each of them, the loop that makes them."""
 
 from __future__ import annotations
 
 import ast
 import copy
+from dataclasses import dataclass
 
 from fsm_core.engine.finite import Verdict, verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A template of one object an element: `target in source`, the tests that an element must pass, the fields of its child."""
+
+    target: str
+    names: frozenset[str]
+    source: ast.expr
+    tests: tuple[ast.expr, ...]
+    fields: tuple[tuple[str, ast.expr], ...]
+
+
+def child_loop(tree: ast.expr) -> Loop | None:
+    """The fused list as a loop; None where it is made in any other way."""
+    match tree:
+        case ast.List(elts=[ast.Starred(value=inner)]):
+            return child_loop(inner)
+        case ast.ListComp(elt=ast.Dict(keys=keys, values=values), generators=[loop]):
+            names = [key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
+            if not names or len(set(names)) < len(keys):
+                return None
+            mine = frozenset(n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name))
+            return Loop(ast.unparse(loop.target), mine, loop.iter, tuple(loop.ifs), tuple(zip(names, values, strict=True)))
+    return None
+
 
 _WORST: tuple[Verdict, ...] = ("safe", "number", "scalar", "unknown")
 

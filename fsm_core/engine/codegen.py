@@ -155,7 +155,7 @@ def _read(job: Job, source: Source, flow: Flow) -> None:
 def _names(functions: Functions) -> dict[str, Any]:
     return {**functions.names, "_State": State, "_Fields": Fields, "_Unusual": Unusual, "_Exception": Exception, "_loads": orjson.loads,
             "_dumps": orjson.dumps, "_refuse": refuse_nonfinite, "_SOURCE": SOURCE, "_key_bytes": key_bytes,
-            "_nothing": {}, "_set": set, "_as_text": text, "_child": _child}
+            "_nothing": {}, "_set": set, "_iter": iter, "_as_text": text, "_child": _child}
 
 
 def _child(parent: State | None, data: dict[str, Any], meta: MetaSource, now: float) -> State | None:

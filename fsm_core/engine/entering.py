@@ -14,7 +14,7 @@ from fsm_core.engine.functions import Functions, StateFunction, waits
 from fsm_core.engine.paths import renamed_path, with_path, without_path
 from fsm_core.engine.rules import broken_rules
 from fsm_core.engine.state import State
-from fsm_core.engine.walk import CallFailed, Request, StepFailed, ValidationError, error_text, failed, kinds_of
+from fsm_core.engine.walk import CallFailed, Request, error_text, failed, refusal
 from fsm_core.expressions.functions import text
 
 Asking = Generator[Request, Any, Any]
@@ -150,7 +150,7 @@ def _step(name: str, step: str, change: Callable[[], dict[str, Any]], state: Sta
 
 def _refuse(messages: list[str], name: str, step: str) -> None:
     if messages:
-        raise StepFailed("validate", name, step, "ValidationError", "; ".join(messages), kinds_of(ValidationError()))
+        raise refusal(messages, name, step)
 
 
 def _verdict(answer: Any, name: str) -> list[str]:

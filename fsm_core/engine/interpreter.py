@@ -12,7 +12,6 @@ from fsm_core.engine.entering import Entering
 from fsm_core.engine.functions import Functions
 from fsm_core.engine.graph import cyclic_states
 from fsm_core.engine.purity import all_codes
-from fsm_core.engine.state import Fields
 from fsm_core.engine.walk import Request, StepFailed, Walk, failed
 
 Walking = Generator[Request, Any, None]
@@ -79,10 +78,10 @@ class Interpreter:
         except StepFailed as error:
             state.data = before
             self._note_lets(here, walk)
-            target = _caught(here, error)
+            target = caught_in(here, error)
             if target is None:
                 raise
-            state.error = Fields(type=error.error, message=error.message, state=error.state, function=error.function, reason=error.reason)
+            state.error = error.fields()
             state.message = None
             walk.note(state=here.name, error=dict(state.error), to=target)
             return target
@@ -145,7 +144,7 @@ class Interpreter:
         return Way(arc.target, arc.push), False
 
 
-def _caught(here: StateDefinition, error: StepFailed) -> str | None:
+def caught_in(here: StateDefinition, error: StepFailed) -> str | None:
     """Where the first fitting catch sends the record."""
     catches = here.catches or (() if here.on_error is None else (Catch((), here.on_error),))
     return next((c.to for c in catches if not c.errors or error.kinds & set(c.errors)), None)

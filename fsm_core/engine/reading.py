@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 
 from fsm_core.engine.fusing import COALESCE, RECORD
@@ -23,10 +24,26 @@ def build(source: Source, flow: Flow) -> Flow:
     record = flow.record
     if record.closed:
         source.line(flow, f"{RECORD} = {record.literal()}")
-    else:
+    elif record.fields:
+        flow = own(source, flow)
         for name, atom in record.fields.items():
             source.line(flow, f"{RECORD}[{name!r}] = {ast.unparse(atom)}")
-    return replace(flow, record=record.built())
+    return replace(flow, record=flow.record.built())
+
+
+def own(source: Source, flow: Flow) -> Flow:
+    """Make sure that the dict in `_d` may be changed."""
+    if flow.record.closed or (flow.record.own and not flow.record.held):
+        return flow
+    source.line(flow, f"{RECORD} = {{**{RECORD}}}")
+    return replace(flow, record=replace(flow.record, own=True, held=False))
+
+
+def let_go(trees: Iterable[ast.expr], flow: Flow) -> Flow:
+    """The dict in `_d` is ours no longer if one of these holds on to it."""
+    if any(uses(tree).escapes for tree in trees):
+        return replace(flow, record=replace(flow.record, own=False))
+    return flow
 
 
 def read(tree: ast.expr, source: Source, flow: Flow, sure: bool = True) -> tuple[ast.expr, Flow]:

@@ -16,7 +16,7 @@ class Record:
 
     `closed`: the record has `fields` and no others, and is not built; what `_d` holds is no part of it. Otherwise it is
     the dict in `_d` with `fields` still to be written into it, in their order. `present`: fields that `_d` has. `maybe`:
-    what `_d.get` gave, as long as nothing better is known. `own`: the dict in `_d` is ours alone. `clean`: no NaN and no infinity is in it; `dirty`: the
+    what `_d.get` gave, as long as nothing better is known. `own`: the dict in `_d` is ours alone; `held`: a catch may still want it as it is. `clean`: no NaN and no infinity is in it; `dirty`: the
     locals of which that cannot be said.
     """
 
@@ -25,6 +25,7 @@ class Record:
     present: Mapping[str, ast.expr] = field(default_factory=dict)
     maybe: Mapping[str, ast.expr] = field(default_factory=dict)
     own: bool = True
+    held: bool = False
     clean: bool = True
     dirty: frozenset[str] = frozenset()
 

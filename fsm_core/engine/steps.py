@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 from fsm_core.definition import Assign, Code, Definition, Host, Let, Rules
 from fsm_core.definition import State as StateDefinition
-from fsm_core.engine.children import child_fields
+from fsm_core.engine.children import Loop, child_fields, child_loop
 from fsm_core.engine.finite import Verdict, verdict
 from fsm_core.engine.functions import Functions, StateFunction
 from fsm_core.engine.fusing import RECORD, NotFusable, fuse
 from fsm_core.engine.inlining import text_of
 from fsm_core.engine.language import prepared_tree
 from fsm_core.engine.placing import place
-from fsm_core.engine.purity import constants_of, entry_codes, finite_tables
-from fsm_core.engine.reading import build, read
+from fsm_core.engine.purity import all_codes, constants_of, entry_codes, finite_tables
+from fsm_core.engine.reading import build, let_go, read
 from fsm_core.engine.record import Record
 from fsm_core.engine.rules import broken_rules
 from fsm_core.engine.source import Flow, Source
@@ -32,6 +33,7 @@ class Steps:
         self._constants = constants_of(functions, definition)
         self._tables = finite_tables(self._constants, definition)
         source.names.update({f"_c_{name}": self._constants[name] for name in self._tables})
+        self._changes_nothing = all(code.kind == "formula" or self._fusable(code) for code in all_codes(definition))
         self.called_codes: list[tuple[str, str]] = []
         self.state = ""
 
@@ -50,6 +52,43 @@ class Steps:
             return child_fields(self._fuse(code), unsafe)
         except NotFusable:
             return None
+
+    def loop(self, code: Code) -> Loop | None:
+        """The loop that a template of children is, in a machine whose code cannot tell in which order they are made and walk."""
+        if not self._changes_nothing:
+            return None
+        try:
+            return child_loop(self._fuse(code))
+        except NotFusable:
+            return None
+
+    def opened(self, code: Code, flow: Flow) -> tuple[Loop, str, Flow]:
+        """That loop as it reads here, the name of what it goes over, and what is known inside of it."""
+        tree, flow = self.fused(code, flow)
+        loop = None if tree is None else child_loop(tree)
+        assert loop is not None, "asked by `loop`"
+        over, flow = read(loop.source, self._source, flow)
+        local = self._source.name("t")
+        self._source.line(flow, f"{local} = _iter({text_of(over, self._source)})")
+        unsafe = frozenset() if verdict(over, flow.record.unsafe) == "safe" else loop.names
+        return loop, local, replace(flow, record=replace(flow.record, dirty=flow.record.dirty | unsafe))
+
+    def made(self, loop: Loop, flow: Flow) -> Flow:
+        """The record becomes the child of one element, or the loop goes on to the next element."""
+        for test in loop.tests:
+            text, flow = self.text(test, flow)
+            self._source.line(flow, f"if not ({text}): continue")
+        return become(list(loop.fields), self._source, flow)
+
+    def require_text(self, here: StateDefinition) -> str | None:
+        """What the only `require` of a state says where it is not true; None where that has to be computed."""
+        if len(here.requires) != 1:
+            return None
+        message = here.requires[0].message
+        if message is None:
+            return here.requires[0].condition.source.strip()
+        tree = self._fuse(message) if self._fusable(message) else None
+        return tree.value if isinstance(tree, ast.Constant) and isinstance(tree.value, str) else None
 
     def is_fused(self, here: StateDefinition) -> bool:
         """Nothing that this state does is called as its author wrote it."""
@@ -115,15 +154,15 @@ class Steps:
         self._source.line(flow, f"_d = {text}")
         self._source.line(flow, "if _d.__class__ is not dict: raise _Unusual")
 
-    def enter(self, here: StateDefinition, flow: Flow) -> Flow:
-        """All that a state does to a record before it fans out."""
+    def enter(self, here: StateDefinition, flow: Flow, refused: Callable[[Flow], None] | None = None) -> Flow:
+        """All that a state does to a record before it fans out. `refused` writes what becomes of one that its only `require` refuses."""
         for rule in here.validates:
             flow = self._validate(rule, flow)
         for let in here.lets:
             flow = self._let(let, flow)
         for require in here.requires:
             text, flow = self.value(require.condition, flow)
-            self._source.line(flow, f"if not ({text}): raise _Unusual")
+            flow = self._required(text, flow, refused)
         for code in () if here.fan_out is True else here.transforms:
             flow = self.transform(code, flow)
         if here.record is not None:
@@ -135,6 +174,15 @@ class Steps:
         for item in here.removes:
             flow = remove(item.path, self._source, flow)
         return flow if here.keep is None else keep(here.keep, self._source, flow)
+
+    def _required(self, text: str, flow: Flow, refused: Callable[[Flow], None] | None) -> Flow:
+        if refused is None:
+            self._source.line(flow, f"if not ({text}): raise _Unusual")
+            return flow
+        self._source.line(flow, f"if not ({text}):")
+        refused(flow.deeper())
+        self._source.line(flow, "else:")
+        return flow.deeper()
 
     def _validate(self, rule: Code | Rules, flow: Flow) -> Flow:
         """Leave for the interpreter unless the verdict is good."""
@@ -160,7 +208,9 @@ class Steps:
             text, flow = self.value(code, flow)
             safe = False
         else:
+            held = tree
             tree, flow = read(tree, self._source, flow)
+            flow = let_go([held], flow)
             text, safe = text_of(tree, self._source), verdict(tree, flow.record.unsafe) == "safe"
         return text, flow if safe else replace(flow, record=replace(flow.record, dirty=flow.record.dirty | {local}))
 
@@ -193,7 +243,7 @@ class Steps:
             text = f"{self._source.hold('f', code.function)}({text})"
         local = self._source.name("t")
         self._source.line(flow, f"{local} = {text}")
-        flow = replace(flow, record=replace(flow.record, dirty=flow.record.dirty | {local}))
+        flow = replace(flow, record=replace(flow.record, own=False, dirty=flow.record.dirty | {local}))
         if host.into:
             return write(host.into, ast.Name(local, ast.Load()), self._source, flow)
         self._record(flow, local)

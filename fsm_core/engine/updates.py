@@ -12,10 +12,9 @@ from fsm_core.engine.finite import verdict
 from fsm_core.engine.fusing import RECORD
 from fsm_core.engine.inlining import rounded, rounding, text_of
 from fsm_core.engine.paths import renamed_path, with_path, without_path
-from fsm_core.engine.reading import build, read
+from fsm_core.engine.reading import build, let_go, own, read
 from fsm_core.engine.record import Record, is_atom
 from fsm_core.engine.source import Flow, Source
-from fsm_core.engine.uses import uses
 
 Items = list[tuple[str, ast.expr]]
 
@@ -49,7 +48,7 @@ def become(items: Items, source: Source, flow: Flow) -> Flow:
 def update(items: Items, source: Source, flow: Flow) -> Flow:
     """The record gets these fields."""
     fields, flow = _computed(items, source, flow)
-    return _over(fields, [tree for _, tree in items], source, flow)
+    return _over(fields, [tree for _, tree in items], flow)
 
 
 def write(path: tuple[str, ...], tree: ast.expr, source: Source, flow: Flow) -> Flow:
@@ -63,7 +62,7 @@ def write(path: tuple[str, ...], tree: ast.expr, source: Source, flow: Flow) -> 
     _write_inside(local, inner, path[1:], value, source, flow)
     if verdict(ast.List([inner, value], ast.Load()), flow.record.unsafe) != "safe":
         flow = _dirty(local, flow)
-    return _over({path[0]: ast.Name(local, ast.Load())}, [tree], source, flow)
+    return _over({path[0]: ast.Name(local, ast.Load())}, [tree], flow)
 
 
 def remove(path: tuple[str, ...], source: Source, flow: Flow) -> Flow:
@@ -74,7 +73,7 @@ def remove(path: tuple[str, ...], source: Source, flow: Flow) -> Flow:
         return _replaced(partial(without_path, path=path), path[0], source, flow)
     if flow.record.closed:
         return replace(flow, record=flow.record.without(path[0]))
-    flow = build(source, own(source, flow))
+    flow = own(source, build(source, flow))
     source.line(flow, f"{RECORD}.pop({path[0]!r}, None)")
     return replace(flow, record=flow.record.without(path[0]))
 
@@ -88,7 +87,7 @@ def rename(old: tuple[str, ...], new: tuple[str, ...], source: Source, flow: Flo
     atom = flow.record.atom(old[0])
     if flow.record.closed and atom is not None:
         return replace(flow, record=flow.record.without(old[0]).updated({new[0]: atom}))
-    flow = build(source, own(source, flow))
+    flow = own(source, build(source, flow))
     source.line(flow, f"if {old[0]!r} in {RECORD}: {RECORD}[{new[0]!r}] = {RECORD}.pop({old[0]!r})")
     return replace(flow, record=flow.record.without(old[0]).without(new[0]))
 
@@ -112,17 +111,9 @@ def _replaced(function: Callable[[dict[str, Any]], dict[str, Any]], field: str |
     return replace(flow, record=replace(known, own=False))
 
 
-def own(source: Source, flow: Flow) -> Flow:
-    """Make sure that the dict in `_d` is ours alone."""
-    if flow.record.closed or flow.record.own:
-        return flow
-    source.line(flow, f"{RECORD} = {{**{RECORD}}}")
-    return replace(flow, record=replace(flow.record, own=True))
-
-
 def guarded(path: tuple[str, ...], guard: str, tree: ast.expr, source: Source, flow: Flow) -> Flow:
     """The record gets a value at a path if the guard, which is text already, is true."""
-    flow = build(source, own(source, flow))
+    flow = own(source, build(source, flow))
     source.line(flow, f"if {guard}:")
     inside = write(path, tree, source, flow.deeper())
     inside = build(source, inside)
@@ -144,11 +135,9 @@ def _write_inside(local: str, inner: ast.expr, rest: tuple[str, ...], value: ast
     source.line(flow, "else: raise _Unusual")
 
 
-def _over(fields: Mapping[str, ast.expr], trees: list[ast.expr], source: Source, flow: Flow) -> Flow:
-    """The record with these fields over it; a dict that is not ours, or that a value holds on to, is left as it is."""
-    if any(uses(tree).escapes for tree in trees):
-        flow = replace(flow, record=replace(flow.record, own=False))
-    flow = own(source, flow)
+def _over(fields: Mapping[str, ast.expr], trees: list[ast.expr], flow: Flow) -> Flow:
+    """The record with these fields over it; a dict that a value holds on to is left as it is."""
+    flow = let_go(trees, flow)
     return replace(flow, record=flow.record.updated(fields))
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from fsm_core.definition import Code, Retry
 from fsm_core.definition import State as StateDefinition
 from fsm_core.engine.batch import Failure, Reason
-from fsm_core.engine.state import State
+from fsm_core.engine.state import Fields, State
 
 
 class ValidationError(Exception):
@@ -24,6 +24,10 @@ class StepFailed(Exception):
         super().__init__(message)
         self.reason, self.state, self.function, self.error, self.message = reason, state, function, error, message
         self.kinds, self.attempts = kinds, attempts
+
+    def fields(self) -> Fields:
+        """What `state.error` is where it is caught."""
+        return Fields(type=self.error, message=self.message, state=self.state, function=self.function, reason=self.reason)
 
 
 class CallFailed(Exception):
@@ -97,3 +101,8 @@ def kinds_of(error: BaseException) -> frozenset[str]:
 def failed(reason: Reason, state: str, function: str, error: Exception, attempts: int = 1) -> StepFailed:
     """What an exception makes of a step."""
     return StepFailed(reason, state, function, type(error).__name__, error_text(error), kinds_of(error), attempts)
+
+
+def refusal(messages: Sequence[str], state: str, step: str) -> StepFailed:
+    """What messages of a validate or of requires make of a step."""
+    return StepFailed("validate", state, step, "ValidationError", "; ".join(messages), kinds_of(ValidationError()))

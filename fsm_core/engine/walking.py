@@ -11,16 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from fsm_core.definition import Code, Definition
+from fsm_core.definition import Definition
 from fsm_core.definition import State as StateDefinition
-from fsm_core.engine.branches import Branches
 from fsm_core.engine.ending import Endings
-from fsm_core.engine.finite import Verdict
 from fsm_core.engine.points import Point, caught_by
 from fsm_core.engine.reading import build
 from fsm_core.engine.record import Record
-from fsm_core.engine.source import NULL, Flow, Source, TooLarge
+from fsm_core.engine.source import Flow, Source, TooLarge
 from fsm_core.engine.steps import Steps
+from fsm_core.engine.streaming import Streams
 
 _DEEP = 30
 
@@ -44,7 +43,7 @@ class Region:
     todo: list[Point] = field(default_factory=list)
 
 
-class Walking(Branches):
+class Walking(Streams):
     """Writes the walk of records through one machine."""
 
     def __init__(self, definition: Definition, source: Source, steps: Steps, endings: Endings, cyclic: frozenset[str],
@@ -58,9 +57,10 @@ class Walking(Branches):
 
     def write(self, start: Point, flow: Flow) -> None:
         """A whole region: from a point to wherever its records end."""
-        self._in_region(flow, lambda inside: self.enter(start, inside, first=True))
+        self.in_region(flow, lambda inside: self.enter(start, inside, first=True))
 
-    def _in_region(self, flow: Flow, begin: Callable[[Flow], None]) -> None:
+    def in_region(self, flow: Flow, begin: Callable[[Flow], None]) -> None:
+        """See `Fanning`."""
         before, self._region = self._region, Region(self._joins)
         if self._joins is None:
             begin(flow)
@@ -118,12 +118,13 @@ class Walking(Branches):
         for name, atom in (("_msg", flow.message), ("_err", flow.error)):
             if ast.unparse(atom) != name:
                 self._source.line(flow, f"{name} = {ast.unparse(atom)}")
-        self._source.line(flow, f"_w.append({self._leaf(Leaf(flow.path, flow.arcs))})")
+        self._source.line(flow, f"_w.append({self.leaf(flow)})")
         self._source.line(flow, f"_b = {region.numbers[point]}  # {point[0]}")
         self._source.line(flow, "continue")
 
-    def _leaf(self, leaf: Leaf) -> int:
-        self.leaves.append(leaf)
+    def leaf(self, flow: Flow, drop: str | None = None) -> int:
+        """See `Fanning`."""
+        self.leaves.append(Leaf(flow.path, flow.arcs, drop))
         return len(self.leaves) - 1
 
     def _state(self, here: StateDefinition, flow: Flow) -> None:
@@ -133,14 +134,18 @@ class Walking(Branches):
         if here.name in self._cyclic:
             self._source.line(flow, "_c += 1")
             self._source.line(flow, f"if _c > {self._definition.max_transitions}: raise _Unusual")
-        if caught_by(here) and self._steps.is_fused(here):
-            self._guarded(here, flow)
+        catches = bool(caught_by(here)) and self._steps.is_fused(here)
+        if self.streams(here, flow):
+            self.stream(here, flow, catches)
+        elif catches:
+            self.guarded(here, flow)
         elif here.fan_out is not None:
-            self._spread(here, *self._items(here, self._steps.enter(here, flow)))
+            self.spread(here, *self.items(here, self._steps.enter(here, flow)))
         else:
-            self._leave(here, self._steps.enter(here, flow))
+            self.leave(here, self._steps.enter(here, flow))
 
-    def _leave(self, here: StateDefinition, flow: Flow) -> None:
+    def leave(self, here: StateDefinition, flow: Flow) -> None:
+        """See `Fanning`."""
         if not here.is_end:
             self.branch(self._definition.arcs_from(here.name), flow)
         elif here.returns and flow.stack:
@@ -151,102 +156,6 @@ class Walking(Branches):
     def _return(self, here: StateDefinition, flow: Flow) -> None:
         target, stack = flow.stack[0], flow.stack[1:]
         self.enter((target, stack), replace(flow, arcs=(*flow.arcs, (here.name, target))))
-
-    # What a state catches
-
-    def _guarded(self, here: StateDefinition, flow: Flow) -> None:
-        """The steps of a state in a `try`; what raises there is settled by the interpreter for this state alone."""
-        write, before = self._source.line, self._source.name("d")
-        flow = build(self._source, flow)
-        write(flow, f"{before} = _d")
-        write(flow, "try:")
-        inside = self._steps.enter(here, replace(flow.deeper(), record=replace(flow.record, own=False)))
-        items = ""
-        if here.fan_out is not None:
-            items, inside = self._items(here, inside)
-        write(inside, "_to = None")
-        write(flow, "except _Exception:")
-        again = self._source.hold("a", self._again(here))
-        write(flow.deeper(), f"_to, _er = {again}({before}, _meta_of(_i), _now, {ast.unparse(flow.message)}, {ast.unparse(flow.error)})")
-        write(flow, "if _to is None:")
-        inside = replace(inside, depth=flow.depth + 1)
-        if here.fan_out is not None:
-            self._spread(here, items, inside)
-        else:
-            self._leave(here, inside)
-        self._caught(here, before, flow)
-
-    def _caught(self, here: StateDefinition, before: str, flow: Flow) -> None:
-        """The ways that a record takes as it came into the state."""
-        targets = caught_by(here)
-        for target in targets:
-            self._source.line(flow, "else:" if target == targets[-1] else f"elif _to == {target!r}:")
-            error, inside = self._source.name("r"), flow.deeper()
-            self._source.line(inside, f"_d = {before}; {error} = _er")
-            self.enter((target, flow.stack), replace(
-                inside, record=replace(flow.record, own=False), error=ast.Name(error, ast.Load()), message=NULL,
-                arcs=(*flow.arcs, (here.name, target))))
-
-    # Children
-
-    def _items(self, here: StateDefinition, flow: Flow) -> tuple[str, Flow]:
-        """The list of a state that fans out, as the name of a local."""
-        code = here.fan_out if isinstance(here.fan_out, Code) else here.transforms[-1]
-        if here.fan_out is True:
-            for transform in here.transforms[:-1]:
-                flow = self._steps.transform(transform, flow)
-        text, flow = self._steps.value(code, flow)
-        local = self._source.name("t")
-        self._source.line(flow, f"{local} = {text}")
-        self._source.line(flow, f"if {local}.__class__ is not list: raise _Unusual")
-        return local, replace(flow, record=replace(flow.record, dirty=flow.record.dirty | {local}))
-
-    def _spread(self, here: StateDefinition, items: str, flow: Flow) -> None:
-        """The children of a fan-out, one by one; nothing is handed out before all of them are through."""
-        write, mine = self._source.line, self._source.name("st")
-        fields = self._steps.children(here.fan_out, flow.record.unsafe) if isinstance(here.fan_out, Code) else None
-        flow = self._settled(build(self._source, flow))
-        if not flow.child:
-            write(flow, "_rows = []; _end = None" if flow.trail else "_rows = []; _w = []; _end = None")
-        write(flow, f"_w.append({self._leaf(Leaf(flow.path, flow.arcs))})")
-        write(flow, f"{mine} = {'None' if flow.lent is False else '_st'}")
-        write(flow, f"for _d in {items}:")
-        inside = replace(flow.deeper(), path=(), arcs=(), trail=True, child=True)
-        inside = replace(inside, record=self._child_record(fields, inside))
-        if flow.lent is not False or self._joins is not None:
-            write(inside, f"_st = _child({mine}, _d, _meta_of(_i), _now)")
-        self._in_region(inside, lambda at: self._leave(here, at))
-        if flow.child:
-            write(flow, f"if _end is None: _end = {here.name!r}")
-        else:
-            write(flow, "if not _rows: raise _Unusual  # one drop, however many children")
-            write(flow, "_extend(_rows); _walks(_w)")
-            write(flow, f"_ends[_i] = _end or {here.name!r}")
-        self._leave_loop(flow)
-
-    def _child_record(self, fields: dict[str, Verdict] | None, flow: Flow) -> Record:
-        """What is known of a child: its fields as locals where the template names them, else that it is an object."""
-        if fields is None:
-            self._source.line(flow, "if _d.__class__ is not dict: raise _Unusual")
-            return Record(own=False, clean=False, dirty=flow.record.dirty)
-        locals_ = {name: self._source.name("x") for name in fields}
-        for name, local in locals_.items():
-            self._source.line(flow, f"{local} = _d[{name!r}]")
-            if fields[name] in ("number", "scalar"):
-                self._source.line(flow, f"if {local}.__class__ is float and {local} - {local} != 0.0: raise _Unusual")
-        dirty = flow.record.dirty | {locals_[name] for name, known in fields.items() if known == "unknown"}
-        return Record(closed=True, fields={name: ast.Name(local, ast.Load()) for name, local in locals_.items()}, dirty=dirty)
-
-    def _settled(self, flow: Flow) -> Flow:
-        """Message and error under names that the children's blocks do not write."""
-        return replace(flow, message=self._kept(flow.message, flow), error=self._kept(flow.error, flow))
-
-    def _kept(self, atom: ast.expr, flow: Flow) -> ast.expr:
-        if not (isinstance(atom, ast.Name) and atom.id in ("_msg", "_err")):
-            return atom
-        local = self._source.name("t")
-        self._source.line(flow, f"{local} = {atom.id}")
-        return ast.Name(local, ast.Load())
 
     # Ends
 
@@ -262,17 +171,18 @@ class Walking(Branches):
         write = self._source.line
         if flow.child:
             write(flow, f"if _end is None: _end = {end.name!r}")
-            write(flow, f"_w.append({self._leaf(Leaf(flow.path, flow.arcs))})")
+            write(flow, f"_w.append({self.leaf(flow)})")
         else:
             if end.name != self.usual:
                 write(flow, f"_ends[_i] = {end.name!r}")
             if flow.trail:
                 write(flow, "_walks(_w)")
-            number = self._leaf(Leaf(flow.path, flow.arcs, drop))
+            number = self.leaf(flow, drop)
             self.counted.append(number)
             write(flow, f"_n{number} += 1")
-        self._leave_loop(flow)
+        self.leave_loop(flow)
 
-    def _leave_loop(self, flow: Flow) -> None:
+    def leave_loop(self, flow: Flow) -> None:
+        """See `Fanning`."""
         if self._region.joins is not None:
             self._source.line(flow, "break")
