@@ -34,6 +34,10 @@ class CallRules(ast.NodeVisitor):
         """Whether an argument is a path, for `has`."""
         raise NotImplementedError
 
+    def is_function(self, name: str) -> bool:
+        """Whether a name is something to call: a builtin, a helper, a function of define."""
+        return name not in self.names and (name in BUILTINS | HELPERS or name in self.arities)
+
     def visit_Call(self, node: ast.Call) -> None:
         """Judge what is called, then the arguments."""
         match node.func:
@@ -105,7 +109,7 @@ class CallRules(ast.NodeVisitor):
         match value:
             case ast.Name(id="state" | "params" as name) if name in self.names:
                 self.say(410, f"'{name}' has no method '{method}'")
-            case ast.Name(id=name) if name in BUILTINS | HELPERS and name not in self.names:
+            case ast.Name(id=name) if self.is_function(name):
                 self.say(110, f"a dot on the function '{name}'")
             case _:
                 self.visit(value)

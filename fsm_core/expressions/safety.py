@@ -165,7 +165,7 @@ class _AllowList(CallRules):
                 if node.attr not in self.params:
                     self.say(110, f"the parameter '{node.attr}' is not declared", "add it to `params:`")
                 return None
-            case ast.Name(id=name) if name in BUILTINS | HELPERS and name not in self.names:
+            case ast.Name(id=name) if self.is_function(name):
                 return self.say(110, f"a dot on the function '{name}'")
         if not self.formula and not self._known_field(node):
             self.say(410, f"the attribute '{node.attr}' is not allowed", "inline code reads fields as ['name']")

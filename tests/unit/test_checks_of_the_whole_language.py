@@ -1,4 +1,4 @@
-"""The analysis of what the definition can say and a document cannot yet: lets, requires, switches, pushes, fan-outs."""
+"""The analysis of lets, requires, switches, pushes and fan-outs, on definitions that no document had to say."""
 
 from __future__ import annotations
 
