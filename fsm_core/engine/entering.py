@@ -1,82 +1,119 @@
-"""What a state does to a record on entry, step by step, in the plainest code."""
+"""What a state does to a record on entry, and what an arc does, as steps: made once for a machine, in the plainest code."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from functools import partial
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from fsm_core.definition import Assign, Code, Retry, Rules
+from fsm_core.definition import Assign, Code, Remove, Rename, Require, Retry, Rules
 from fsm_core.definition import State as StateDefinition
 from fsm_core.engine.batch import Reason
 from fsm_core.engine.codec import describe
-from fsm_core.engine.functions import Functions, StateFunction, waits
+from fsm_core.engine.functions import Functions, waits
 from fsm_core.engine.paths import renamed_path, with_path, without_path
 from fsm_core.engine.rules import broken_rules
 from fsm_core.engine.state import State
-from fsm_core.engine.walk import CallFailed, Request, error_text, failed, refusal
+from fsm_core.engine.walk import CallFailed, Request, StepFailed, error_text, failed, refusal
 from fsm_core.expressions.functions import text
 
-Asking = Generator[Request, Any, Any]
-"""A piece of a walk that may have to wait for the host."""
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that is done to a record; what it raises is a failure of that name and reason.
+
+    `run` gets the record's state. Where the host has to be asked first, `ask` says what, and `take` gets the answer. None of them
+    changes a record in place.
+    """
+
+    reason: Reason
+    name: str
+    run: Callable[[State], Any]
+    ask: Callable[[State], Request] | None = None
+    take: Callable[[State, Any], Any] = lambda state, answer: answer
+
+
+def done(steps: Sequence[Step], state: State, name: str) -> Any:
+    """Do steps of the state `name` that ask nothing; what the last one gave. `StepFailed` if one fails."""
+    made = None
+    for step in steps:
+        try:
+            made = step.run(state)
+        except StepFailed:
+            raise
+        except Exception as error:
+            raise failed(step.reason, name, step.name, error) from error
+    return made
+
+
+def asked(steps: Sequence[Step], state: State, name: str) -> Generator[Request, Any, Any]:
+    """`done`, where some ask."""
+    made = None
+    for step in steps:
+        if step.ask is None:
+            made = done([step], state, name)
+            continue
+        try:
+            made = step.take(state, (yield step.ask(state)))
+        except CallFailed as error:
+            reason = step.reason if error.reason == "transform" else error.reason
+            raise failed(reason, name, step.name, error.error, error.attempts) from None
+        except Exception as error:
+            raise failed(step.reason, name, step.name, error) from error
+    return made
+
+
+def asks(steps: Sequence[Step]) -> bool:
+    """Whether one of them waits for the host."""
+    return any(step.ask is not None for step in steps)
 
 
 class Entering:
-    """The steps of entering a state; none of them changes a record in place."""
+    """Makes the steps of one machine's states and arcs."""
 
     def __init__(self, functions: Functions) -> None:
         self.functions = functions
 
-    def steps(self, here: StateDefinition, state: State) -> Generator[Request, Any, list[dict[str, Any]] | None]:
-        """All that the state does, in its order. Returns the children where it fans out."""
-        state.lets = {}
-        yield from self._validate(here, state)
-        for let in here.lets:
-            state.lets[let.name] = self.value(let.template, state, "transform", here.name, f"let.{let.name}")
-        self._require(here, state)
+    def steps(self, here: StateDefinition) -> tuple[Step, ...]:
+        """All that a state does, in its order. Where it fans out, the last one gives the children."""
+        made = [self._validate(rule, here) for rule in here.validates]
+        made += [self._let(let.name, let.template) for let in here.lets]
+        made += [self._require(here)] if here.requires else []
         if here.fan_out is True:
-            return (yield from self._listed(here, state))
-        for transform in here.transforms:
-            state.data = yield from self.transformed(transform, state, here.name, "transform", here.retry)
-        self._reshape(here, state)
-        if here.fan_out is None:
-            return None
-        return _children(self.value(here.fan_out, state, "transform", here.name, "fan_out"), here.name)
+            made += [self.transform(code, here.name, "transform", here.retry) for code in here.transforms[:-1]]
+            return (*made, self._listed(here))
+        made += [self.transform(code, here.name, "transform", here.retry) for code in here.transforms]
+        made += [] if here.record is None else [self._record(here.record)]
+        made += [_rename(line) for line in here.renames]
+        made += [self._assign(assign) for assign in here.assigns]
+        made += [_remove(item) for item in here.removes]
+        made += [] if here.keep is None else [_keep(frozenset(here.keep))]
+        made += [] if here.fan_out is None else [Step("transform", "fan_out", self.functions.of(here.fan_out))]
+        return tuple(made)
 
-    def _reshape(self, here: StateDefinition, state: State) -> None:
-        """record, rename, set, remove, keep."""
-        if here.record is not None:
-            made = self.value(here.record, state, "transform", here.name, "record")
-            state.data = _object(made, here.name, "record", "record")
-        for line in here.renames:
-            _step(here.name, f"rename.{line.text}", partial(renamed_path, state.data, line.source, line.target), state)
-        for assign in here.assigns:
-            self._assign(assign, state, here.name)
-        for item in here.removes:
-            state.data = without_path(state.data, item.path)
-        if here.keep is not None:
-            kept = frozenset(here.keep)
-            state.data = {name: value for name, value in state.data.items() if name in kept}
+    def logic(self, code: Code, reason: Reason, name: str, step: str, take: Callable[[State, Any], Any], retry: Retry | None = None) -> Step:
+        """A step around a piece of logic, the host's too: `take` gets what it says."""
+        function = self.functions.of(code)
+        if not waits(code, retry):
+            return Step(reason, step, lambda state: take(state, function(state)))
+        host, called = code.host, function
+        if host is not None and (host.batch or host.args is not None) and code.function is not None:
+            called = code.function
+        args = None if host is None or host.args is None else self.functions.of(host.args)
+        whole = host is not None and host.batch
 
-    def _validate(self, here: StateDefinition, state: State) -> Generator[Request, Any, None]:
-        for rule in here.validates:
-            if isinstance(rule, Rules):
-                messages = broken_rules(rule, state.data)
-            else:
-                messages = _verdict((yield from self.answer(rule, state, "validate", here.name, "validate")), here.name)
-            _refuse(messages, here.name, "validate")
+        def ask(state: State) -> Request:
+            value: Any = args(state) if args is not None else state.data if whole else state
+            return Request(name, code, called, value, retry)
+        return Step(reason, step, _waiting, ask, take)
 
-    def _require(self, here: StateDefinition, state: State) -> None:
-        messages = []
-        for require in here.requires:
-            try:
-                good = bool(self.functions.of(require.condition)(state))
-            except Exception:  # noqa: BLE001 - a condition that raises is one that does not hold
-                good = False
-            if not good:
-                said = None if require.message is None else self.message(require.message, state)
-                messages.append(require.condition.source.strip() if said is None else said)
-        _refuse(messages, here.name, "require")
+    def transform(self, code: Code, name: str, step: str, retry: Retry | None = None) -> Step:
+        """The record becomes what the code says; where the host's answer has a place, the answer is put there."""
+        into = code.host.into if code.host is not None else ()
+
+        def take(state: State, answer: Any) -> None:
+            state.data = with_path(state.data, into, answer) if into else _object(answer, "transform")
+        return self.logic(code, "transform", name, step, take, retry)
 
     def message(self, code: Code, state: State) -> str:
         """A message; it never fails."""
@@ -86,89 +123,101 @@ class Entering:
         except Exception as error:  # noqa: BLE001 - a message never fails a record
             return f"{type(error).__name__}: {error_text(error)}"
 
-    def _listed(self, here: StateDefinition, state: State) -> Generator[Request, Any, list[dict[str, Any]]]:
-        """`fan_out: true`: the last transform gives the list."""
-        for transform in here.transforms[:-1]:
-            state.data = yield from self.transformed(transform, state, here.name, "transform", here.retry)
-        made: Any = state.data
-        if here.transforms:
-            made = yield from self.answer(here.transforms[-1], state, "transform", here.name, "transform", here.retry)
-        return _children(made, here.name)
+    def _validate(self, rule: Code | Rules, here: StateDefinition) -> Step:
+        def judge(messages: list[str]) -> None:
+            if messages:
+                raise refusal(messages, here.name, "validate")
+        if isinstance(rule, Rules):
+            return Step("validate", "validate", lambda state: judge(broken_rules(rule, state.data)))
+        return self.logic(rule, "validate", here.name, "validate", lambda state, answer: judge(_verdict(answer)))
 
-    def _assign(self, assign: Assign, state: State, name: str) -> None:
-        step = f"set.{assign.text}"
-        if assign.guard is not None and not self.value(assign.guard, state, "transform", name, step):
-            return
-        value = self.value(assign.template, state, "transform", name, step)
-        _step(name, step, partial(with_path, state.data, assign.path, value), state)
+    def _let(self, name: str, template: Code) -> Step:
+        function = self.functions.of(template)
 
-    def transformed(self, code: Code, state: State, name: str, step: str, retry: Retry | None = None) -> Generator[Request, Any, dict[str, Any]]:
-        """The record that a transform makes; the answer at `into` where it has one."""
-        answer = yield from self.answer(code, state, "transform", name, step, retry)
-        if code.host is None or not code.host.into:
-            return _object(answer, name, step, "transform")
-        try:
-            return with_path(state.data, code.host.into, answer)
-        except TypeError as error:
-            raise failed("transform", name, step, error) from None
+        def run(state: State) -> None:
+            state.lets[name] = function(state)
+        return Step("transform", f"let.{name}", run)
 
-    def answer(self, code: Code, state: State, reason: Reason, name: str, step: str, retry: Retry | None = None) -> Asking:
-        """What a piece of logic says, the host's too."""
-        host = code.host
-        if not waits(code, retry):
-            return self._value(self.functions.of(code), state, reason, name, step)
-        value: Any = state.data if host is not None and host.batch else state
-        function = self.functions.of(code)
-        if host is not None and host.args is not None:
-            value = self.value(host.args, state, reason, name, step)
-        if host is not None and (host.batch or host.args is not None):
-            assert code.function is not None
-            function = code.function
-        try:
-            return (yield Request(name, code, function, value, retry))
-        except CallFailed as error:
-            raise failed(reason if error.reason == "transform" else error.reason, name, step, error.error, error.attempts) from None
+    def _require(self, here: StateDefinition) -> Step:
+        conditions = [(require, self.functions.of(require.condition)) for require in here.requires]
 
-    def value(self, code: Code, state: State, reason: Reason, name: str, step: str) -> Any:
-        """What a formula or template says."""
-        return self._value(self.functions.of(code), state, reason, name, step)
+        def holds(condition: Callable[[State], Any], state: State) -> bool:
+            try:
+                return bool(condition(state))
+            except Exception:  # noqa: BLE001 - a condition that raises is one that does not hold
+                return False
 
-    @staticmethod
-    def _value(function: StateFunction, state: State, reason: Reason, name: str, step: str) -> Any:
-        try:
-            return function(state)
-        except Exception as error:
-            raise failed(reason, name, step, error) from error
+        def run(state: State) -> None:
+            broken = [require for require, condition in conditions if not holds(condition, state)]
+            if broken:
+                raise refusal([self._required(require, state) for require in broken], here.name, "require")
+        return Step("validate", "require", run)
 
+    def _required(self, require: Require, state: State) -> str:
+        return require.condition.source.strip() if require.message is None else self.message(require.message, state)
 
-def _step(name: str, step: str, change: Callable[[], dict[str, Any]], state: State) -> None:
-    try:
-        state.data = change()
-    except TypeError as error:
-        raise failed("transform", name, step, error) from None
+    def _record(self, template: Code) -> Step:
+        function = self.functions.of(template)
+
+        def run(state: State) -> None:
+            state.data = _object(function(state), "record")
+        return Step("transform", "record", run)
+
+    def _assign(self, assign: Assign) -> Step:
+        value, path = self.functions.of(assign.template), assign.path
+        guard = None if assign.guard is None else self.functions.of(assign.guard)
+
+        def run(state: State) -> None:
+            if guard is None or guard(state):
+                state.data = with_path(state.data, path, value(state))
+        return Step("transform", f"set.{assign.text}", run)
+
+    def _listed(self, here: StateDefinition) -> Step:
+        """`fan_out: true`: the last transform gives the list; without one the record itself would have to be it."""
+        if not here.transforms:
+            return Step("transform", "fan_out", lambda state: state.data)
+        return self.logic(here.transforms[-1], "transform", here.name, "transform", lambda state, answer: answer, here.retry)
 
 
-def _refuse(messages: list[str], name: str, step: str) -> None:
-    if messages:
-        raise refusal(messages, name, step)
+def _rename(line: Rename) -> Step:
+    def run(state: State) -> None:
+        state.data = renamed_path(state.data, line.source, line.target)
+    return Step("transform", f"rename.{line.text}", run)
 
 
-def _verdict(answer: Any, name: str) -> list[str]:
+def _remove(item: Remove) -> Step:
+    def run(state: State) -> None:
+        state.data = without_path(state.data, item.path)
+    return Step("transform", f"remove.{item.text}", run)
+
+
+def _keep(names: frozenset[str]) -> Step:
+    def run(state: State) -> None:
+        state.data = {name: value for name, value in state.data.items() if name in names}
+    return Step("transform", "keep", run)
+
+
+def _waiting(state: State) -> Any:
+    raise AssertionError("a step that waits, and nobody asked whether it does")
+
+
+def _verdict(answer: Any) -> list[str]:
     """What a validate says: a boolean, or a list of messages."""
     if isinstance(answer, bool):
         return [] if answer else ["the record is not valid"]
     if isinstance(answer, list):
         return [str(message) for message in answer]
-    raise failed("validate", name, "validate", TypeError(f"validate returned {describe(answer)}, not a boolean or a list of messages"))
+    raise TypeError(f"validate returned {describe(answer)}, not a boolean or a list of messages")
 
 
-def _object(answer: Any, name: str, step: str, what: str) -> dict[str, Any]:
+def _object(answer: Any, what: str) -> dict[str, Any]:
     if isinstance(answer, dict):
         return answer
-    raise failed("transform", name, step, TypeError(f"{what} returned {describe(answer)}, not an object"))
+    raise TypeError(f"{what} returned {describe(answer)}, not an object")
 
 
-def _children(made: Any, name: str) -> list[dict[str, Any]]:
+def children(made: Any, name: str) -> list[dict[str, Any]]:
+    """What the last step of a state that fans out gave, as the children."""
     if not isinstance(made, list):
         raise failed("transform", name, "fan_out", TypeError(f"fan_out takes a list, not {describe(made)}"))
     for item in made:

@@ -51,7 +51,8 @@ class Functions:
 
     def _make(self, code: Code) -> StateFunction:
         if code.kind == "callable":
-            assert code.function is not None, f"{code.source}: a callable without a function"
+            if code.function is None:
+                return _absent(code.source)
             if code.host is not None and code.host.args is not None:
                 function, args = code.function, self.of(code.host.args)
                 return lambda state: function(args(state))
@@ -63,6 +64,13 @@ class Functions:
                 return lambda state: formula(state, state.data, *[state.lets[name] for name in code.lets])
             return lambda state: formula(state, state.data)
         return _by_parameters(evaluate(tree, code.source, self.names))
+
+
+def _absent(name: str) -> StateFunction:
+    """What stands for a function that nobody gave: a document may be looked at without it."""
+    def absent(state: State) -> Any:
+        raise AssertionError(f"{name}: a callable without a function")
+    return absent
 
 
 def evaluate(tree: ast.AST, source: str, names: dict[str, Any]) -> Any:

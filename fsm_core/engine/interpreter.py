@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import Any
 
-from fsm_core.definition import Arc, Catch, Code, Definition, Way
+from fsm_core.definition import Arc, Code, Definition, Way
 from fsm_core.definition import State as StateDefinition
 from fsm_core.engine.batch import Failure
-from fsm_core.engine.entering import Entering
+from fsm_core.engine.entering import Entering, Step, asked, asks, children, done
 from fsm_core.engine.functions import Functions
 from fsm_core.engine.graph import cyclic_states
 from fsm_core.engine.purity import all_codes
-from fsm_core.engine.walk import Request, StepFailed, Walk, failed
+from fsm_core.engine.walk import Request, StepFailed, Walk
 
 Walking = Generator[Request, Any, None]
 """A walk that stands still where it asks something of the host; it goes on with the answer, or a `CallFailed`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """One arc, in the order of trying. `guard`: its condition (the answer is whether it holds), or what its switch is about."""
+
+    arc: Arc
+    way: Way
+    guard: tuple[Step, ...]
+    transforms: tuple[Step, ...]
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A state, ready to be walked through."""
+
+    state: StateDefinition
+    steps: tuple[Step, ...]
+    exits: tuple[Exit, ...]
+    waits: bool
+    is_cyclic: bool
 
 
 class Interpreter:
@@ -24,9 +47,8 @@ class Interpreter:
     def __init__(self, definition: Definition, functions: Functions) -> None:
         self._definition = definition
         self._entering = Entering(functions)
-        self._functions = functions
-        self._cyclic = cyclic_states(definition)
-        self._arcs = {name: definition.arcs_from(name) for name in definition.states}
+        cyclic = cyclic_states(definition)
+        self._places = {name: self._place(state, name in cyclic) for name, state in definition.states.items()}
         self.order = {name: at for at, name in enumerate(definition.states)}
 
     def walk(self, walk: Walk) -> None:
@@ -40,123 +62,153 @@ class Interpreter:
     def go(self, walk: Walk) -> Walking:
         """One record until it ends, fails or fans out; what it fans out into is walked by the caller, each as a walk of its own."""
         try:
-            yield from self._go(walk)
+            name = self._definition.start if walk.begin is None else (yield from self._leave(self._places[walk.begin.name], walk))
+            while name is not None:
+                place = self._places[name]
+                self._arrive(place, walk)
+                caught = (yield from self._enter(place, walk)) if place.waits else self.enter(place.state, walk)
+                if caught is not None:
+                    walk.arcs.append((name, caught))
+                    name = caught
+                elif walk.children is not None:
+                    return
+                else:
+                    name = yield from self._leave(place, walk)
         except StepFailed as error:
             walk.failure = Failure(error.reason, error.state, error.function, error.error, error.message, walk.whole, error.attempts)
 
     def enter(self, here: StateDefinition, walk: Walk) -> str | None:
         """What a state does on entry, and where its failure is caught; None where it did not fail. For states that never wait."""
-        target: str | None = _through(self._enter(here, walk))
-        return target
-
-    def _go(self, walk: Walk) -> Walking:
-        if walk.begin is None:
-            name: str | None = self._definition.start
-        else:
-            name = yield from self._leave(walk.begin, walk)
-        while name is not None:
-            walk.entries[0] += name in self._cyclic
-            if walk.entries[0] > self._definition.max_transitions:
-                raise StepFailed("max_transitions", name, None, None,
-                                 f"more than {self._definition.max_transitions} entries into states on a cycle")
-            walk.path.append(name)
-            here = self._definition.states[name]
-            caught = yield from self._enter(here, walk)
-            if caught is not None:
-                walk.arcs.append((name, caught))
-                name = caught
-            elif walk.children is not None:
-                return
-            else:
-                name = yield from self._leave(here, walk)
-
-    def _enter(self, here: StateDefinition, walk: Walk) -> Generator[Request, Any, str | None]:
-        """Run what a state does on entry. Returns where a catch sends the record if that failed."""
-        state, before = walk.state, walk.state.data
+        place, before = self._places[here.name], walk.state.data
+        walk.state.lets = {}
         try:
-            items = yield from self._entering.steps(here, state)
+            self._entered(here, done(place.steps, walk.state, here.name), before, walk)
+            return None
         except StepFailed as error:
-            state.data = before
+            return self._caught(here, error, before, walk)
+
+    def _enter(self, place: Place, walk: Walk) -> Generator[Request, Any, str | None]:
+        """`enter`, where the host is asked."""
+        here, before = place.state, walk.state.data
+        walk.state.lets = {}
+        try:
+            self._entered(here, (yield from asked(place.steps, walk.state, here.name)), before, walk)
+            return None
+        except StepFailed as error:
+            return self._caught(here, error, before, walk)
+
+    def _arrive(self, place: Place, walk: Walk) -> None:
+        if place.is_cyclic:
+            walk.entries[0] += 1
+            if walk.entries[0] > self._definition.max_transitions:
+                raise StepFailed("max_transitions", place.state.name, None, None,
+                                 f"more than {self._definition.max_transitions} entries into states on a cycle")
+        walk.path.append(place.state.name)
+
+    def _entered(self, here: StateDefinition, made: Any, before: dict[str, Any], walk: Walk) -> None:
+        """All steps are done; `made` is what the last one gave."""
+        items = None if here.fan_out is None else children(made, here.name)
+        if walk.log is not None:
             self._note_lets(here, walk)
-            target = caught_in(here, error)
-            if target is None:
-                raise
-            state.error = error.fields()
-            state.message = None
-            walk.note(state=here.name, error=dict(state.error), to=target)
-            return target
-        self._note_lets(here, walk)
-        walk.note(state=here.name, before=before, after=state.data)
+            walk.note(state=here.name, before=before, after=walk.state.data)
         if items is not None:
             walk.note(state=here.name, fan_out=len(items))
             walk.children = [walk.child(item, here) for item in items]
-        return None
+
+    def _caught(self, here: StateDefinition, error: StepFailed, before: dict[str, Any], walk: Walk) -> str:
+        """Where a catch sends the record, as it was before; the error again if none does."""
+        state = walk.state
+        state.data = before
+        self._note_lets(here, walk)
+        target = caught_in(here, error)
+        if target is None:
+            raise error
+        state.error, state.message = error.fields(), None
+        if walk.log is not None:
+            walk.note(state=here.name, error=dict(state.error), to=target)
+        return target
 
     def _note_lets(self, here: StateDefinition, walk: Walk) -> None:
         """What the names of a state stand for, as far as it came; before the note of the state itself."""
         if walk.log is not None and walk.state.lets:
             walk.note(let=dict(walk.state.lets), of=here.name)
 
-    def _leave(self, here: StateDefinition, walk: Walk) -> Generator[Request, Any, str | None]:
+    def _leave(self, place: Place, walk: Walk) -> Generator[Request, Any, str | None]:
         """Where the record goes from a state; None: it ends here."""
+        here, state = place.state, walk.state
         if here.is_end:
-            if not (here.returns and walk.stack):
-                walk.end = here
-                return None
-            target = walk.stack.pop()
-            walk.arcs.append((here.name, target))
-            return target
-        for arc in self._arcs[here.name]:
-            way, is_default = yield from self._way(arc, here, walk)
+            return self._end(here, walk)
+        for out in place.exits:
+            way: Way | None = out.way
+            is_default = False
+            if out.guard:
+                answer = (yield from asked(out.guard, state, here.name)) if out.waits else done(out.guard, state, here.name)
+                way, is_default = _way(out, answer, walk)
             if way is None:
                 continue
-            said = arc.message if arc.switch is None or is_default else None
-            walk.state.message = None if said is None else self._entering.message(said, walk.state)
-            for transform in arc.transforms:
-                walk.state.data = yield from self._entering.transformed(transform, walk.state, here.name, arc.name)
-            return self._take(way, arc, walk)
+            said = out.arc.message if out.arc.switch is None or is_default else None
+            state.message = None if said is None else self._entering.message(said, state)
+            if out.transforms:
+                _ = (yield from asked(out.transforms, state, here.name)) if out.waits else done(out.transforms, state, here.name)
+            return self._take(way, here, walk)
         raise StepFailed("no_arc", here.name, None, None, f"no arc out of {here.name!r} applies")
 
-    def _take(self, way: Way, arc: Arc, walk: Walk) -> str:
+    def _end(self, here: StateDefinition, walk: Walk) -> str | None:
+        if not (here.returns and walk.stack):
+            walk.end = here
+            return None
+        target = walk.stack.pop()
+        walk.arcs.append((here.name, target))
+        return target
+
+    def _take(self, way: Way, here: StateDefinition, walk: Walk) -> str:
         target = way.target
         if way.push is not None:
             walk.stack.append(target)
             target = self._definition.networks[way.push].start
-        walk.arcs.append((arc.source, target))
+        walk.arcs.append((here.name, target))
         return target
 
-    def _way(self, arc: Arc, here: StateDefinition, walk: Walk) -> Generator[Request, Any, tuple[Way | None, bool]]:
-        """Where an arc leads this record, None if it does not apply; and whether that is a switch's default."""
+    def _place(self, state: StateDefinition, is_cyclic: bool) -> Place:
+        steps = self._entering.steps(state)
+        exits = tuple(self._exit(arc) for arc in self._definition.arcs_from(state.name))
+        return Place(state, steps, exits, asks(steps), is_cyclic)
+
+    def _exit(self, arc: Arc) -> Exit:
+        guard: tuple[Step, ...] = ()
         if arc.switch is not None:
-            on = self._entering.value(arc.switch.on, walk.state, "guard", here.name, arc.name)
-            case = arc.switch.cases.get(on) if isinstance(on, str) else None
-            walk.note(arc=arc.name, switch=arc.switch.on.source, value=on, taken=case is not None or arc.switch.default is not None)
-            return (case, False) if case is not None else (arc.switch.default, True)
-        if arc.condition is not None:
-            answer = yield from self._entering.answer(arc.condition, walk.state, "guard", here.name, arc.name)
-            try:
-                taken = bool(answer)
-            except Exception as error:
-                raise failed("guard", here.name, arc.name, error) from error
-            walk.note(arc=arc.name, condition=arc.condition.source, taken=taken)
-            if not taken:
-                return None, False
-        return Way(arc.target, arc.push), False
+            guard = (self._entering.logic(arc.switch.on, "guard", arc.source, arc.name, lambda state, answer: answer),)
+        elif arc.condition is not None:
+            guard = (self._entering.logic(arc.condition, "guard", arc.source, arc.name, lambda state, answer: bool(answer)),)
+        transforms = tuple(self._entering.transform(code, arc.source, arc.name) for code in arc.transforms)
+        return Exit(arc, Way(arc.target, arc.push), guard, transforms, asks((*guard, *transforms)))
+
+
+def _way(out: Exit, answer: Any, walk: Walk) -> tuple[Way | None, bool]:
+    """Where an arc with a condition or a switch leads this record, None if it does not apply; and whether that is a switch's default."""
+    arc = out.arc
+    if arc.switch is not None:
+        case = arc.switch.cases.get(answer) if isinstance(answer, str) else None
+        taken = case is not None or arc.switch.default is not None
+        walk.note(arc=arc.name, switch=arc.switch.on.source, value=answer, taken=taken)
+        return (case, False) if case is not None else (arc.switch.default, True)
+    if walk.log is not None and arc.condition is not None:
+        walk.note(arc=arc.name, condition=arc.condition.source, taken=answer)
+    return (out.way, False) if answer else (None, False)
 
 
 def caught_in(here: StateDefinition, error: StepFailed) -> str | None:
     """Where the first fitting catch sends the record."""
-    catches = here.catches or (() if here.on_error is None else (Catch((), here.on_error),))
-    return next((c.to for c in catches if not c.errors or error.kinds & set(c.errors)), None)
+    for catch in here.catches:
+        if not catch.errors or not error.kinds.isdisjoint(catch.errors):
+            return catch.to
+    return None if here.catches else here.on_error
 
 
-def _through(walking: Generator[Request, Any, Any]) -> Any:
+def _through(walking: Walking) -> None:
     """Run to the end what never asks."""
-    try:
-        request = next(walking)
-    except StopIteration as stop:
-        return stop.value
-    raise AssertionError(f"{request.code.source} waits, and nobody asked whether it does")
+    for request in walking:
+        raise AssertionError(f"{request.code.source} waits, and nobody asked whether it does")
 
 
 def codes_of(definition: Definition) -> list[Code]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from fsm_core.definition import Code, Retry
@@ -94,7 +95,11 @@ def error_text(error: BaseException) -> str:
 
 def kinds_of(error: BaseException) -> frozenset[str]:
     """The names under which `errors:` may list an exception: its class and its bases, alone or with their module."""
-    classes = type(error).__mro__
+    return _names_of(type(error).__mro__)
+
+
+@lru_cache(maxsize=1000)
+def _names_of(classes: tuple[type, ...]) -> frozenset[str]:
     return frozenset(c.__name__ for c in classes) | frozenset(f"{c.__module__}.{c.__qualname__}" for c in classes)
 
 
