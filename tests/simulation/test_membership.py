@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tests.simulation.world import IN, Process, World
+from worker.delivery import exactly_once
 from worker.runtime.ports import Partition
 
 SESSION = 0.6
@@ -64,3 +65,27 @@ async def test_a_member_that_is_still_one_goes_on_after_a_commit() -> None:
     await world.finish()
     assert member.counters.pauses["membership"] >= 2 and member.member.membership.sure
     assert world.kafka.offsets[Partition(IN, 0)] == 35
+
+
+@pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
+async def test_who_ends_in_doubt_with_records_under_way_says_so(guarantee: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They will be delivered again: an end of the worker is then no clean one (exit code 75, not 0)."""
+    monkeypatch.setattr(exactly_once, "_HAND_OVER_SECONDS", 0.05)
+    world = World(session=SESSION, guarantee=guarantee)
+    await world.join()
+    process = world.processes[0]
+    world.kafka.ack_turns = lambda: 1 << 30  # no answer comes
+    for _ in range(5):
+        world.feed(0, "ok")
+    lane = process.member.lanes[Partition(IN, 0)]
+    while not lane.pending:
+        await asyncio.sleep(0.002)
+    stand_still()
+    process.consumer.expired = True
+    process.member.membership.pulse()
+    assert not process.member.membership.sure
+    assert not await process.member.hand_over(list(process.member.lanes.values()))
+    assert not process.stops
+    for task in [t for p in world.kafka.producers for t in p._tasks.values()]:
+        task.cancel()
+    await process.crash()

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from aiokafka import TopicPartition, errors
-from aiokafka.producer.message_accumulator import BatchBuilder, MessageBatch
+from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator, MessageBatch
+from aiokafka.producer.sender import Sender
 
 from worker.kafka.producer import KafkaProducer
 
@@ -69,5 +70,59 @@ def test_without_sequence_numbers_the_others_stay() -> None:
 
 def test_what_is_left_at_the_end_fails_without_a_complaint() -> None:
     """A producer that is closed while brokers are away."""
-    heard, told = complaints(True, lambda producer, _batches: producer._fail_rest())
+    heard, told = complaints(True, lambda producer, _batches: producer._fail_all(errors.ProducerClosed()))
     assert not heard and len(told) == 3
+
+
+class Dying(Client):
+    """The client's own queues and its own sender, which dies at its first turn."""
+
+    def __init__(self) -> None:
+        self._txn_manager = SimpleNamespace(maybe_add_partition_to_txn=lambda _: None, fatal_error=lambda _: None)  # type: ignore[assignment]
+        self._message_accumulator: Any = MessageAccumulator(None, 1000, 0, 60, txn_manager=self._txn_manager)
+        self._sender = Sender(None, acks=-1, txn_manager=None, message_accumulator=self._message_accumulator, retry_backoff_ms=1, request_timeout_ms=1)
+
+    async def send_batch(self, builder: Any, topic: str, partition: int) -> Any:
+        return await self._message_accumulator.add_batch(builder, TopicPartition(topic, partition), 1)
+
+    async def die(self) -> None:
+        """As the client does when another producer has its id: every batch is to fail, in its queue, on its way, or back in its queue."""
+
+        async def sender() -> None:
+            raise errors.ProducerFenced
+
+        task = asyncio.create_task(sender())
+        task.add_done_callback(self._sender._fail_all)
+        await asyncio.wait([task])
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+
+def test_every_batch_is_told_when_the_clients_sender_dies() -> None:
+    """A batch that nobody answers would hold its lane for ever; and who sends later is told at once."""
+    heard: list[str] = []
+    told: list[Exception | None] = []
+    late: list[str] = []
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: heard.append(str(context)))
+        client: Any = Dying()
+        producer = KafkaProducer(client)
+        for partition in range(4):
+            await producer.send("out", partition, [(1, None, b"v", [], 0, None)], told.append)  # type: ignore[list-item]
+        queues = client._message_accumulator
+        queues._txn_manager = None  # numbers are given elsewhere
+        on_its_way = queues._pop_batch(TopicPartition("out", 0))
+        back = queues._pop_batch(TopicPartition("out", 1))
+        queues.reenqueue(back)
+        assert on_its_way in queues._pending_batches
+        await client.die()
+        try:
+            await producer.send("out", 9, [(1, None, b"v", [], 0, None)], told.append)  # type: ignore[list-item]
+        except Exception as error:
+            late.append(type(error).__name__)
+
+    asyncio.run(run())
+    gc.collect()
+    assert len(told) == 4 and all(told)
+    assert late == ["Undelivered"] and not heard

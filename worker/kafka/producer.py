@@ -43,6 +43,7 @@ class KafkaProducer:
         self._sending = 0
         self._closed = False
         self._poisoned: set[TopicPartition] = set()
+        client._message_accumulator.fail_all = self._fail_all
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing], done: Callable[[Exception | None], None]) -> None:
         """Queue the records as batches, in order; waits while an earlier batch of the partition is not yet on its way."""
@@ -114,12 +115,17 @@ class KafkaProducer:
                 task.cancel()
             await self._client.client.close()
         finally:
-            self._fail_rest()
+            self._fail_all(errors.ProducerClosed())
 
-    def _fail_rest(self) -> None:
+    def _fail_all(self, error: BaseException) -> None:
+        """What the client does when its sender dies. Its own stumbles over a batch that takes others out of their queues with it,
+        and the rest would never be answered."""
         queues = self._client._message_accumulator
-        for batch in [*queues._pending_batches, *(b for waiting in list(queues._batches.values()) for b in list(waiting))]:
-            fail_quietly(batch, errors.ProducerClosed())
+        queued = [b for waiting in list(queues._batches.values()) for b in list(waiting)]
+        queues._pending_batches.update(b for b in queued if b.retry_count)  # sent before: its end takes it out of there
+        for batch in {*queues._pending_batches, *queued}:
+            fail_quietly(batch, error)
+        queues._exception = error
 
 
 def fail_quietly(batch: Any, error: BaseException) -> None:

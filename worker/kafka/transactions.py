@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaProducer, OffsetAndMetadata, TopicPartition, errors
 
-from worker.kafka.producer import KafkaProducer, fail_quietly, sort_error
+from worker.kafka.producer import KafkaProducer, sort_error
 from worker.runtime.ports import Partition, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -37,14 +37,6 @@ class KafkaTransactions(KafkaProducer):
         super().__init__(client)
         self._group = group
         self._state = client._txn_manager
-        client._message_accumulator.fail_all = self._fail_all
-
-    def _fail_all(self, error: BaseException) -> None:
-        """The client's own stumbles over batches that leave its queues while it fails them."""
-        queues = self._client._message_accumulator
-        for batch in [*queues._pending_batches, *(b for waiting in list(queues._batches.values()) for b in list(waiting))]:
-            fail_quietly(batch, error)
-        queues._exception = error
 
     async def begin(self) -> None:
         """Begin a transaction."""

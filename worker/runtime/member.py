@@ -102,7 +102,7 @@ class Member:
             for lane in lanes:
                 lane.close()
             await asyncio.gather(*(self._close(lane) for lane in lanes))
-        owing = [lane for lane in lanes if lane.owes]
+        owing = [lane for lane in lanes if lane.owes or lane.pending]
         if late or owing:
             log.warning("drain timed out, uncommitted work will be redelivered", lanes=len(late) or len(owing))
         return not late and not owing
