@@ -7,12 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.simulation.books import BOOKS, reader
 from tests.simulation.world import DEAD, IN, OUT, World
-from worker.delivery.quarantine import Held, Quarantine
 from worker.runtime import member
 from worker.runtime.ports import Partition
-
-BOOKS = Partition(f"{DEAD}.quarantine", 0)
 
 
 async def come_true(condition: Callable[[], bool]) -> None:
@@ -29,22 +27,10 @@ async def test_a_full_quarantine_holds_its_lane_until_a_purge(guarantee: str, mo
     monkeypatch.setattr(member, "_FULL_SECONDS", 0.01)
     world = World(guarantee=guarantee)
     logs = world.kafka.logs
-    logs[BOOKS]
-
-    async def read(partition: Partition) -> Quarantine:
-        keys: dict[bytes, Held] = {}
-        prefix = b"%d/" % partition.partition
-        for record in logs[BOOKS]:
-            if record.visible and record.key is not None and record.key.startswith(prefix):
-                keys.pop(record.key[len(prefix):], None)
-                if record.value is not None:
-                    keys[record.key[len(prefix):]] = Held.of(record.value)
-        return Quarantine(BOOKS.topic, 0, prefix, keys, most=1)
-
+    world.quarantine = reader(world.kafka, most=1)
     for value, key in ((b"bad:0:0", b"a"), (b"ok:0:1", b"a"), (b"ok:0:2", b"b"), (b"bad:0:3", b"b"), (b"ok:0:4", b"c"), (b"ok:0:5", b"b")):
         world.kafka.put(IN, 0, value, key)
     world.feed(1, "ok")
-    world.quarantine = read
     await world.join()
     lanes = world.processes[0].member.lanes
     await come_true(lambda: "quarantine" in lanes[Partition(IN, 0)].reasons)

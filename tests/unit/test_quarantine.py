@@ -31,7 +31,7 @@ def test_what_follows_is_held_until_as_many_came_back() -> None:
     third = q.rule([record(7, back=True), record(8, back=True), record(9)], set())
     assert third.held == [] and third.changes == {b"k": None}
     q.keep(third)
-    assert q.keys == {} and [e.value for e in q.entries(third, 1, 0)] == [None]
+    assert q.keys == {} and [e.value for e in q.entries(third, 1)] == [None]
 
 
 def test_what_comes_back_and_dies_again_stays_counted() -> None:

@@ -36,8 +36,7 @@ async def test_a_reader_that_is_left_at_once_does_not_cancel_who_reads(monkeypat
 
     async def looks() -> Any:
         async with TopicReader({}) as reader:
-            client = reader.client
-        return client
+            return reader.client
 
     task = asyncio.create_task(looks())
     await asyncio.wait([task])

@@ -12,13 +12,13 @@ from fsm_core.engine.batch import Failure
 from worker.delivery.routing import Part, Router, Target
 from worker.delivery.transaction import WAIT_SECONDS, bounded
 from worker.runtime.lane import Lane
-from worker.runtime.ports import Outgoing, Refused, Transactional, Undelivered
+from worker.runtime.ports import NO_RECORD, Outgoing, Refused, Transactional, Undelivered
 
 log = structlog.get_logger(__name__)
 
 
 class DeadLetterRefused(Undelivered):
-    """A dead letter cannot be written: its lane waits, as it is never dropped."""
+    """A dead letter, or the quarantine's books, cannot be written: the lane waits, as neither is ever dropped."""
 
 
 class Search:
@@ -76,7 +76,7 @@ class Search:
 
 
 def _failure(target: Target, record: Outgoing, error: Refused) -> Failure:
-    if record[5] is not None:
+    if record[5] is not None or record[4] == NO_RECORD:
         raise DeadLetterRefused(f"topic {target[0]}: {error}")
     reason: Any = "too_large" if "TooLarge" in str(error) else "undeliverable"
     return Failure(reason, error=str(error).split(":")[0], message=f"topic {target[0]}: {error}")
@@ -90,9 +90,7 @@ def _condemn(part: Part, condemned: dict[int, Failure], router: Router) -> None:
         part.groups[target] = [r for r in records if r[4] not in condemned]
         if not part.groups[target]:
             del part.groups[target]
-    for position in condemned:
-        part.outcomes["output" if part.records[position].value is not None else "tombstone"] -= 1
-    (part.router or router).failed(part, sorted(condemned.items()))
+    part.condemn(condemned, router)
     for target, records in part.groups.items():
         if target[0] == router.dead.facts.name:
             records.sort(key=lambda r: r[4])

@@ -145,13 +145,19 @@ class ExactlyOnce:
         log.warning("records that the broker refuses become dead letters", partition=str(lane), records=found)
 
     def _reconcile(self, lane: Lane, committed: int | None) -> None:
-        """What the settled offset covers is done; the rest is delivered again, from memory where it continues there."""
+        """What the settled offset covers is done; the rest is delivered again, from memory where it continues there.
+
+        A quarantined lane judges the rest again: who moved the offset may have held keys that this lane never saw, and what it
+        held itself is in the books only as far as the offset goes.
+        """
         boundaries = {lane.acked, lane.committed, *(p.next_offset for p in lane.pending)}
-        if committed is not None and committed not in boundaries:
-            log.warning("the group is somewhere else: reading from there", partition=str(lane), committed=committed, here=lane.acked)
-            lane.restart(committed)
-        elif committed is not None:
+        moved = committed != lane.committed
+        if committed is not None and committed in boundaries:
             self._done(lane, [p for p in lane.pending if p.next_offset <= committed], committed)
+        if committed is not None and (committed not in boundaries or (moved and lane.quarantine is not None)):
+            log.warning("the group's offset moved: reading from there", partition=str(lane), committed=committed, here=lane.acked)
+            lane.restart(committed)
+            lane.committed = committed
         if not lane.pending:
             lane.resume("retry")
 

@@ -12,7 +12,7 @@ from fsm_core.engine.batch import Failure
 from worker.delivery.routing import Part, Router, Target
 from worker.runtime.lane import Lane
 from worker.runtime.observation import Counters
-from worker.runtime.ports import Outgoing, Producer, Refused, Unavailable, Undelivered
+from worker.runtime.ports import NO_RECORD, Outgoing, Producer, Refused, Unavailable, Undelivered
 
 log = structlog.get_logger(__name__)
 CLEAN_RECORDS = 1000
@@ -60,6 +60,9 @@ class Isolation:
             while (index := progress.get(target, 0)) < len(records):
                 if not await self.lane.may_send():
                     return False
+                if records[index][4] in part.condemned and records[index][5] is None:  # a sibling of what was refused
+                    progress[target] = index + 1
+                    continue
                 error = await self._send(target, records[index])
                 if isinstance(error, Refused):
                     self.clean = 0
@@ -83,18 +86,17 @@ class Isolation:
         return await future
 
     async def _condemn(self, part: Part, target: Target, index: int, error: Exception) -> bool:
-        """Make the refused record a dead letter; a dead letter that is refused holds its lane and is tried again (False)."""
+        """Make the refused record a dead letter; a dead letter or a book that is refused holds its lane and is tried again (False)."""
         record = part.groups[target][index]
-        if record[5] is not None:
+        if record[5] is not None or record[4] == NO_RECORD:
             self._counters.dead_letter_publish_failures += 1
-            log.error("a dead letter was refused: its partition waits", partition=str(self.lane), error=str(error))
+            log.error("a dead letter was refused: its partition waits", topic=target[0], partition=str(self.lane), error=str(error))
             self.lane.pause("retry")
             await self.lane.sleep(self.lane.backoff.next())
             return False
         reason: Any = "too_large" if "TooLarge" in str(error) else "undeliverable"
         failure = Failure(reason, error=str(error).split(":")[0], message=f"topic {target[0]}: {error}")
-        part.outcomes["output" if record[2] is not None or part.records[record[4]].value is not None else "tombstone"] -= 1
-        (part.router or self._router()).failed(part, [(record[4], failure)])
+        part.condemn({record[4]: failure}, self._router())
         for dead in [t for t in part.groups if t in part.delivered and t[0] == self._router().dead.facts.name]:
             part.delivered.discard(dead)  # it has a new record at its end
         return True

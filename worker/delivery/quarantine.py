@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from worker.runtime.ports import Outgoing
+from worker.runtime.ports import NO_RECORD, Outgoing
 
 MOST_KEYS = 10_000
 """Keys of one partition; with more its lane pauses."""
@@ -118,6 +118,6 @@ class Quarantine:
             else:
                 self.keys[name] = held
 
-    def entries(self, ruling: Ruling, now: int, position: int) -> list[Outgoing]:
-        """The changes, to be sent with the slice."""
-        return [Outgoing(now, self.prefix + name, None if held is None else held.as_bytes(), [], position) for name, held in ruling.changes.items()]
+    def entries(self, ruling: Ruling, now: int) -> list[Outgoing]:
+        """The changes, to be sent with the slice; they are of no single record of it."""
+        return [Outgoing(now, self.prefix + name, None if held is None else held.as_bytes(), [], NO_RECORD) for name, held in ruling.changes.items()]

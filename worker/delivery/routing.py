@@ -46,11 +46,19 @@ class Part:
     ruling: Ruling | None = None  # of the quarantine
     replaced: int = 0  # timestamps that the topic would refuse or expire
     router: Router | None = None  # of the machine that judged it: it makes the dead letters to come, too
+    condemned: set[int] = field(default_factory=set)  # inputs of which the broker refused something
 
     @property
     def next_offset(self) -> int:
         """The offset after this part's last record."""
         return int(self.records[-1].offset) + 1
+
+    def condemn(self, culprits: Mapping[int, Failure], router: Router) -> None:
+        """Inputs of which the broker refused something become dead letters, one each."""
+        for position in culprits:
+            self.condemned.add(position)
+            self.outcomes["output" if self.records[position].value is not None else "tombstone"] -= 1
+        (self.router or router).failed(self, sorted(culprits.items()))
 
 
 class Family:
@@ -115,7 +123,7 @@ class Router:
             part.failures = sorted([*(f for f in part.failures if f[0] not in held), *((p, why) for p in part.ruling.held)], key=lambda f: f[0])
         if part.ruling.changes:
             target = (quarantine.topic, quarantine.place)
-            part.groups[target] = quarantine.entries(part.ruling, int(time.time() * 1000), len(part.records) - 1)
+            part.groups[target] = quarantine.entries(part.ruling, int(time.time() * 1000))
 
     def _without(self, part: Part, rows: Sequence[tuple[Any, ...]], held: set[int], tombstones: Sequence[int]) -> None:
         """The part again without the held positions; what was refused once is not asked again."""

@@ -43,6 +43,7 @@ class Lane:
         self.in_flight = self.in_flight_bytes = 0
         self.reasons: set[str] = set()
         self.quarantine: Quarantine | None = None
+        self.books_old = False  # the quarantine is to be read again before anything is judged
         self.trouble: Exception | None = None
         self.attempt = self.version = 0
         self.last_timestamp = 0
@@ -127,6 +128,7 @@ class Lane:
         self.pending.clear()
         self._release(self.in_flight, self.in_flight_bytes)
         self.position = self.acked = offset
+        self.books_old = self.quarantine is not None
         self.consumer.seek(self.partition, offset)
         self._wake.set()
 

@@ -139,6 +139,8 @@ class Member:
                     await self.guarantee.finish(lane)
                     if not lane.pending:
                         return
+                elif lane.books_old:
+                    await self._read_books(lane)
                 elif "quarantine" in lane.reasons:
                     await self._look_again(lane)
                 elif (taken := await lane.next_records(self.policy.slice_records, self.policy.max_wait)) is not None:
@@ -176,16 +178,23 @@ class Member:
         """The quarantine is full: everything under way is settled, then the books are read again, as a purge may have released keys."""
         await lane.sleep_until(lambda: lane.trouble is not None or lane.phase != "running", _FULL_SECONDS)
         await lane.until(lambda: lane.trouble is not None or lane.phase != "running" or not lane.pending)
-        if lane.trouble is not None or lane.phase != "running" or self._quarantine is None or lane.quarantine is None:
+        if lane.trouble is not None or lane.phase != "running" or lane.quarantine is None:
             return
         before = len(lane.quarantine.keys)
+        await self._read_books(lane)
+        if len(lane.quarantine.keys) < before:
+            lane.resume("quarantine")
+
+    async def _read_books(self, lane: Lane) -> None:
+        """The quarantine as it stands in Kafka; left as it is, and old, when that cannot be read now."""
+        assert self._quarantine is not None
         try:
             lane.quarantine = await self._quarantine(lane.partition)
         except Exception as error:  # noqa: BLE001 - the client raises what it pleases while brokers are away
             log.warning("cannot read the quarantine", partition=str(lane), error=repr(error))
-            return
-        if len(lane.quarantine.keys) < before:
-            lane.resume("quarantine")
+            await lane.sleep(self.backoff().next())
+        else:
+            lane.books_old = False
 
     async def _start(self, lane: Lane) -> int:
         if self.policy.auto_offset_reset == "fail":

@@ -24,10 +24,14 @@ class SourceRecord(Protocol):
     headers: Sequence[tuple[str, bytes | None]]
 
 
+NO_RECORD = -1
+"""The position of what belongs to a whole part: it must be taken, as a dead letter must."""
+
+
 class Outgoing(NamedTuple):
     """One record on its way out (the hot path makes plain tuples of this order); `timestamp` in ms.
 
-    `position` is the index of its input in its part; `dead` is the reason if it is a dead letter.
+    `position` is the index of its input in its part, or NO_RECORD; `dead` is the reason if it is a dead letter.
     """
 
     timestamp: int
