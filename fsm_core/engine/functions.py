@@ -96,12 +96,15 @@ def _evaluate(tree: ast.AST, source: str, names: dict[str, Any]) -> Any:
 
 def waits(code: Code, retry: Retry | None = None) -> bool:
     """Whether the host calls it while the record waits: async, with a list, with a timeout, or again after an error."""
-    function, host = code.function, code.host
-    if inspect.iscoroutinefunction(function) or isinstance(code.tree, ast.AsyncFunctionDef):
-        return True
-    if function is not None and inspect.iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004  # it is asked what it is
+    host = code.host
+    if isinstance(code.tree, ast.AsyncFunctionDef) or is_async(code.function):
         return True
     return host is not None and (host.batch or host.timeout is not None or retry is not None)
+
+
+def is_async(function: Callable[..., Any] | None) -> bool:
+    """Whether what it returns is to be awaited; objects that are called may be async too."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004  # it is asked what it is
 
 
 def _formula_lambda(tree: ast.AST, lets: Sequence[str] = ()) -> ast.Lambda:
@@ -114,7 +117,7 @@ def _formula_lambda(tree: ast.AST, lets: Sequence[str] = ()) -> ast.Lambda:
 def _by_parameters(function: Callable[..., Any]) -> StateFunction:
     """One parameter is the state, two are data and context."""
     if _positional(function) == 2:
-        return lambda state: function(state.data, state.context)
+        return _alike(function, lambda state: function(state.data, state.context))
     return function
 
 
@@ -127,8 +130,18 @@ def _host_function(function: Callable[..., Any]) -> StateFunction:
     if names == ["state"]:
         return function
     if _positional(function) == 2:
-        return lambda state: function(state.data, state.context)
-    return lambda state: function(state.data)
+        return _alike(function, lambda state: function(state.data, state.context))
+    return _alike(function, lambda state: function(state.data))
+
+
+def _alike(function: Callable[..., Any], call: StateFunction) -> StateFunction:
+    """The call, async where the function is: the host awaits it then, and gives it no thread."""
+    if not is_async(function):
+        return call
+
+    async def awaited(state: State) -> Any:
+        return await call(state)
+    return awaited
 
 
 def _positional(function: Callable[..., Any]) -> int:

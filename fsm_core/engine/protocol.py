@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fsm_core.engine.batch import BatchResult
+from fsm_core.engine.functions import is_async
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ async def perform(pending: Pending) -> Answer:
 
 async def _called(pending: Pending) -> Any:
     given = pending.records if pending.batch else pending.records[0]
-    if inspect.iscoroutinefunction(pending.function):
+    if is_async(pending.function):
         return await pending.function(given)
     answer = await asyncio.to_thread(pending.function, given)
     return await answer if inspect.isawaitable(answer) else answer

@@ -206,6 +206,31 @@ def test_async_functions() -> None:
     assert asyncio.run(m.run_async([b"{}"])).rows[0][2] == b'{"a":1}'
 
 
+async def of_data(data: dict[str, Any]) -> dict[str, Any]:
+    return {"a": 1}
+
+
+async def of_state(state: Any) -> dict[str, Any]:
+    return await of_data(state.data)
+
+
+async def of_both(data: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
+    return await of_data(data)
+
+
+class Called:
+    async def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
+        return await of_data(data)
+
+
+@pytest.mark.parametrize("function", [of_data, of_state, of_both, Called()])
+def test_async_functions_need_no_thread(function: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever they take: a thread is for those that would hold the loop, and a timeout in it would leave a coroutine that nobody awaits."""
+    monkeypatch.setattr(asyncio, "to_thread", None)
+    m = through(State("step", transforms=(Code("callable", "f", function=function),)))
+    assert [row[2] for row in asyncio.run(m.run_async([b"{}"])).rows] == [b'{"a":1}']
+
+
 def test_text_and_explain() -> None:
     """Values may be text; explain tells each step."""
     m = through(step("data")).bind(codec=TEXT)
