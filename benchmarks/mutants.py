@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 import copy
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
+from benchmarks.mutants_of_formulas import Names, changed_formulas, misspelt
+
 Path = tuple[Any, ...]
-_LISTS = ("name", "description", "tests")
-_FLIPPED = {">=": "<", "<=": ">", ">": "<=", "<": ">=", "==": "!="}
+Mutants = Iterator[tuple[str, dict[str, Any]]]
+_OWN = frozenset("set let define params record rename headers args cases fan_out types ranges".split())
+_GONE = {
+    "else": "deleted else", "default": "deleted default", "is_end": "missing end", "is_start": "missing start", "on_error": "removed on_error", "outcome": "removed outcome",
+    "reason": "dropped reason", "validate": "removed validate", "condition": "removed condition", "key": "dropped key", "tombstone": "dropped tombstone",
+    "keep": "removed keep", "push": "dropped push", "route": "dropped route", "record": "removed record", "into": "dropped into", "args": "dropped args",
+}
+_IN = {"require": "dropped require", "catch": "removed catch", "keep": "removed from keep", "remove": "removed from remove", "required": "unguarded null",
+       "let": "removed let", "cases": "removed case", "define": "removed define"}
+_OWN_NAMES = {"let": "misspelt let", "define": "misspelt define", "params": "misspelt param", "cases": "misspelt case", "headers": "misspelt header",
+              "types": "misspelt field", "ranges": "misspelt field", "rename": "misspelt field", "args": "misspelt argument"}
 
 
-def mutants(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def mutants(content: dict[str, Any]) -> Mutants:
     """Kind and document of every mutant."""
+    names = Names(content)
     for path, value in list(_walk(content, ())):
-        key = path[-1] if path else None
-        if isinstance(key, str) and "set" not in path[:-1] and "params" not in path and key not in ("data",):
-            yield "misspelt key", _moved(content, path, _misspelt(key))
-        if len(path) > 1 and path[-2] == "set":
-            yield "misspelt name in set", _moved(content, path, _misspelt(str(key)))
-            yield "removed line of set", _without(content, path)
+        key, above = path[-1], path[-2] if len(path) > 1 else None
+        yield from _of_keys(content, path, key, above)
         if isinstance(value, str):
-            yield from ((kind, _with(content, path, text)) for kind, text in _texts(path, value))
-        if isinstance(key, str) and key in _GONE:
-            yield _GONE[key], _without(content, path)
-        if len(path) > 1 and path[-2] == "required":
-            yield "unguarded null", _without(content, path)
-        if len(path) > 1 and path[-2] == "arcs":
-            yield from _arcs(content, path, value)
-        if len(path) > 1 and path[-2] == "states":
-            yield "duplicated state", _appended(content, path, value)
-            yield "removed state", _without(content, path)
-
-
-_GONE = {"else": "missing else", "is_end": "missing end", "is_start": "missing start", "on_error": "removed on_error", "outcome": "removed outcome",
-         "reason": "dropped reason", "validate": "removed validate", "tests": "removed tests", "condition": "removed condition"}
+            yield from _of_texts(content, path, value, names)
+        elif (above == "set" or "record" in path[:-1]) and isinstance(value, bool | int | float):
+            yield "wrong type of a constant", _with(content, path, str(value))
+        if above == "arcs":
+            yield from _of_arc(content, path, value)
+        elif above == "states":
+            yield from _of_state(content, path, value, names)
+        if key == "cases" and len(value) > 1:
+            yield from _of_cases(content, path, value)
+        if isinstance(value, list) and key in ("catch", "require", "set", "remove"):
+            yield from (("swapped lines", _swapped(content, path, i)) for i in range(1, len(value)))
 
 
 def _walk(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
@@ -43,52 +47,83 @@ def _walk(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
         yield path, value
     items: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, below in items:
-        if path and path[0] == "tests":
-            return
+        if path == () and key in ("tests", "description"):
+            continue
         yield from _walk(below, (*path, key))
 
 
-def _texts(path: Path, text: str) -> Iterator[tuple[str, str]]:
-    key = path[-1]
-    if key in ("to", "from") or key == "on_error":
-        yield "misspelt state", _misspelt(text)
-    if key == "route":
-        yield "wrong route", _misspelt(text)
-    if not (key == "condition" or "transform" in path or text.startswith("=")):
-        return
-    yield "bad code", text + " +"
-    patterns: list[tuple[str, str, Callable[[re.Match[str]], str]]] = [
-        ("misspelt field", r"(?<=data\.)[a-z_]{3,}(?!\w|\()", lambda m: _misspelt(m.group())),
-        ("misspelt field", r"(?<=data\[')[a-z_]{3,}(?='\])", lambda m: _misspelt(m.group())),
-        ("wrong param", r"(?<=params\.)\w+", lambda m: _misspelt(m.group())),
-        ("wrong helper", r"\b(to_int|to_number|round|iso|parse_time|matches|coalesce|has|round_half_up|text|find|min|max)(?=\()", lambda m: _misspelt(m.group())),
-        ("wrong type of a constant", r"(?<=[<>=*/] )\d+(\.\d+)?\b", lambda m: f"'{m.group()}'"),
-        ("flipped comparison", r"[<>]=|==|(?<= )[<>](?= )", lambda m: _FLIPPED[m.group()]),
-        ("wrong number", r"(?<=[<>=*/] )\d+(\.\d+)?\b", lambda m: str(float(m.group()) + 1)),
-        ("wrong text", r"(?<== ')\w+(?=')", lambda m: _misspelt(m.group())),
-        ("unguarded null", r"coalesce\((data\.\w+)(, [^()]+)?\)", lambda m: m.group(1)), ("wrong operator", r" \* ", lambda m: " + "),
-    ]
-    for kind, pattern, change in patterns:
-        for match in re.finditer(pattern, text):
-            yield kind, text[:match.start()] + change(match) + text[match.end():]
+def _of_keys(content: dict[str, Any], path: Path, key: Any, above: Any) -> Mutants:
+    own = _OWN.intersection(path[:-1])
+    if isinstance(key, str) and not own:
+        yield "misspelt key", _moved(content, path, misspelt(key))
+    elif isinstance(key, str) and above in _OWN_NAMES:
+        yield _OWN_NAMES[above], _moved(content, path, misspelt(key))
+    elif isinstance(key, str) and own & {"set", "record", "fan_out"} and not key.startswith("="):
+        yield "misspelt new field", _moved(content, path, misspelt(key.rstrip("?")) + "?" * key.endswith("?"))
+        yield "removed line", _without(content, path)
+        if key.endswith("?"):
+            yield "dropped ?", _moved(content, path, key[:-1])
+    if key in _GONE and not own - {"cases"}:
+        yield _GONE[key], _without(content, path)
+    if above in _IN:
+        yield _IN[above], _without(content, path)
 
 
-def _arcs(content: dict[str, Any], path: Path, arc: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+def _of_texts(content: dict[str, Any], path: Path, text: str, names: Names) -> Mutants:
+    key, above = path[-1], path[-2] if len(path) > 1 else None
+    if key in ("to", "from", "on_error", "default") or above == "cases":
+        yield "misspelt state", _with(content, path, misspelt(text))
+    elif key == "push":
+        yield "misspelt network", _with(content, path, misspelt(text))
+        yield from (("push to wrong network", _with(content, path, n)) for n in names.networks if n != text)
+    elif key in ("route", "reason"):
+        yield f"wrong {key}", _with(content, path, misspelt(text))
+    elif key == "name" and len(path) > 2:
+        yield "misspelt name", _with(content, path, misspelt(text))
+    elif above in ("keep", "remove", "required", "rename"):
+        yield "misspelt new field" if above == "rename" else "misspelt field", _with(content, path, misspelt(text))
+    elif above == "errors":
+        yield from (("wrong catch error", _with(content, path, other)) for other in (misspelt(text), "ValueError"))
+    elif above == "types":
+        yield "wrong type in rules", _with(content, path, "string" if text != "string" else "number")
+    elif key == "outcome":
+        yield from (("wrong outcome", _with(content, path, other)) for other in ("output", "error", "drop") if other != text)
+    else:
+        for kind, other in changed_formulas(path, text, names):
+            yield kind, _with(content, path, other)
+
+
+def _of_arc(content: dict[str, Any], path: Path, arc: Any) -> Mutants:
     yield "missing arc", _without(content, path)
     arcs, at = _at(content, path[:-1]), path[-1]
-    for other in sorted({a["to"] for a in arcs if a["to"] != arc["to"]})[:2]:
-        yield "wrong target", _with(content, (*path, "to"), other)
+    if "to" in arc:
+        for other in sorted({a["to"] for a in arcs if "to" in a and a["to"] != arc["to"]})[:2]:
+            yield "wrong target", _with(content, (*path, "to"), other)
     if at and arcs[at - 1].get("from") == arc.get("from"):
-        made = copy.deepcopy(content)
-        both = _at(made, path[:-1])
-        both[at - 1], both[at] = both[at], both[at - 1]
-        yield "swapped arcs", made
+        yield "swapped arcs", _swapped(content, path[:-1], at)
     if isinstance(arc.get("condition"), str):
         yield "negated condition", _with(content, (*path, "condition"), f"not ({arc['condition']})")
 
 
-def _misspelt(word: str) -> str:
-    return word[:-2] + word[-1] + word[-2] if len(word) > 2 and word[-1] != word[-2] else word + "x"
+def _of_state(content: dict[str, Any], path: Path, state: Any, names: Names) -> Mutants:
+    yield "duplicated state", _appended(content, path, state)
+    yield "removed state", _without(content, path)
+    if "key" in state:
+        tombstone = "wrong tombstone key" if state.get("tombstone") else "wrong key"
+        yield from ((tombstone, _with(content, (*path, "key"), text)) for text in (None, "=data.key", *(f"=data.{n}" for n in names.fields[:2])))
+    if not state.get("is_end"):
+        for name in names.fields:
+            gone = [*state.get("remove", ()), name]
+            yield "read of a removed field", _with(content, (*path, "remove"), gone)
+
+
+def _of_cases(content: dict[str, Any], path: Path, cases: dict[str, Any]) -> Mutants:
+    labels = list(cases)
+    for a, b in zip(labels, labels[1:], strict=False):
+        made = copy.deepcopy(content)
+        here = _at(made, path)
+        here[a], here[b] = here[b], here[a]
+        yield "swapped cases", made
 
 
 def _at(content: Any, path: Path) -> Any:
@@ -115,6 +150,13 @@ def _moved(content: dict[str, Any], path: Path, name: str) -> dict[str, Any]:
     items = [(name if k == path[-1] else k, v) for k, v in here.items()]
     here.clear()
     here.update(items)
+    return made
+
+
+def _swapped(content: dict[str, Any], path: Path, at: int) -> dict[str, Any]:
+    made = copy.deepcopy(content)
+    items = _at(made, path)
+    items[at - 1], items[at] = items[at], items[at - 1]
     return made
 
 

@@ -1,34 +1,33 @@
-"""How many mistakes `check` reports: `python -m benchmarks.mutations MACHINE...` prints a table by kind of mistake."""
+"""How many mistakes `check` reports: `python -m benchmarks.mutations [MACHINE...]` prints a table by kind of mistake.
+
+Without arguments: every machine of examples/.
+"""
 
 from __future__ import annotations
 
-import random
-import re
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.mutant_records import Batch, batches, customer
 from benchmarks.mutants import mutants
-from fsm_core.casebook import parse_cases
-from fsm_core.checks import check
+from benchmarks.mutants_of_yaml import changed_texts
+from fsm_core.checks import check_document
 from fsm_core.definition import Finding
 from fsm_core.document import load_document, parse
-from fsm_core.document.reading import Document
+from fsm_core.document.reading import Document, read_text
 from fsm_core.engine.machine import Machine
+from fsm_core.engine.protocol import Call, perform_at_once
 from fsm_core.errors import DocumentError
 
-_RECORDS = 80
+EXAMPLES = Path(__file__).parents[1] / "examples"
 _BROKEN = "does not load"
-NOW = 1767225610.0
-_LINE = '203.0.113.9 - - [10/Oct/2025:13:55:36 +0200] "GET /a?x=1 HTTP/1.1" {} 2326 "-" "Mozilla/5.0"'
-_GOOD: dict[str, list[Any]] = {
-    "at": ["2026-01-01T00:00:00Z"], "created": ["2026-01-01"], "ordered_at": ["03.02.2026"], "line": [_LINE.format(200), _LINE.format(503), "GET /healthz HTTP", "x"],
-    "qty": [2, "2"], "price": [9.5, "9.50"], "agent": ["Mozilla Mobile", "Googlebot"], "type": ["paid", "cancelled", "other"], "mail": ["A@b.c"], "uid": [7],
-    "query": ["utm_campaign=a"], "path": ["/shop/1"], "category": ["BOOKS", "x"], "active": [0, 1], "ms": [5, 2000], "unit": ["F", "C"], "amount": [19.9, -1],
-}
-"""Values that a field of that name has in good records."""
+_NO_REPORT = frozenset([214, 420, 900])
+"""Codes that tell how a machine is run, and not of a mistake."""
+_FUNCTIONS = {"customer": customer}
+_COLUMNS = ("changed", "warned", "noted", "tested", "reported")
 
 
 def study(sources: Sequence[Path]) -> tuple[dict[str, Counter[str]], list[str]]:
@@ -37,21 +36,32 @@ def study(sources: Sequence[Path]) -> tuple[dict[str, Counter[str]], list[str]]:
     missed = []
     for source in sources:
         document = load_document(source, False)
-        records, base = _records(document), _behaviour(document, _records(document))
-        known = Counter((f.code, f.message) for f in check(document.content, trusted=False))
-        for kind, content in mutants(document.content):
-            other = load_document(content, False)
-            behaviour = _behaviour(other, records)
+        records = batches(document)
+        base, known = _behaviour(document, records), Counter((f.code, f.message) for f in check_document(document, _FUNCTIONS))
+        for kind, other in _mutants(document, source):
+            try:
+                behaviour, found = _behaviour(other, records), check_document(other, _FUNCTIONS)
+            except Exception as error:
+                raise RuntimeError(f"{kind}: {source}: {_difference(document.content, other.content)}") from error
             if behaviour == base:
                 continue
-            new = [f for f in check(content, trusted=False) if (f.code, f.message) not in known and f.code != 900]
-            count = counts.setdefault(kind, Counter())
-            count.update(_verdict(new))
+            new = [f for f in found if (f.code, f.message) not in known and f.code not in _NO_REPORT]
+            count, verdict = counts.setdefault(kind, Counter()), _verdict(new)
+            count.update(verdict)
             if behaviour != _BROKEN:
-                count.update(f"loaded {name}" for name in _verdict(new))
-            if not [f for f in new if f.code != 500 or f.severity == "error"]:
-                missed.append(f"{source}: {kind}")
+                count.update(f"loaded {name}" for name in verdict)
+            if "reported" not in verdict:
+                missed.append(f"{kind}: {source.parent.name}/{source.name}: {_difference(document.content, other.content)}")
+            elif "noted" not in verdict:
+                missed.append(f"(only by a test) {kind}: {source.parent.name}/{source.name}: {_difference(document.content, other.content)}")
     return counts, missed
+
+
+def _mutants(document: Document, source: Path) -> Iterator[tuple[str, Document]]:
+    for kind, content in mutants(document.content):
+        yield kind, load_document(content, False)
+    for kind, text in changed_texts(source.read_text(encoding="utf-8")):
+        yield kind, read_text(text, str(source))
 
 
 def _verdict(new: list[Finding]) -> list[str]:
@@ -61,51 +71,49 @@ def _verdict(new: list[Finding]) -> list[str]:
     return ["changed", *["warned"] * warned, *["noted"] * bool(static), *["tested"] * tested, *["reported"] * (bool(static) or tested)]
 
 
-def _records(document: Document) -> list[dict[str, Any]]:
-    cases, _ = parse_cases(document)
-    names = sorted({n for pair in re.findall(r"data\.([a-z_]+)|data(?:\.get)?[\[(]'([a-z_]+)'", str(document.content)) for n in pair if n}
-                   | {n for n in _GOOD if re.search(rf"\b{n}\b", str(document.content))} | {n for c in cases for n in c.given})
-    words = re.findall(r"'([A-Za-z]+)'", str(document.content))[:20]
-    numbers = [float(n) + d for n in re.findall(r"(?<![\w.])\d+(?:\.\d+)?", str(document.content))[:20] for d in (-1, 0, 1)]
-    chance = random.Random(7)
-    made = [dict(c.given) for c in cases]
-    for i in range(_RECORDS):
-        record = {n: chance.choice(_GOOD.get(n) or [5, "x", *words, *numbers]) for n in names}
-        if i % 4 == 1 and names:
-            record.pop(chance.choice(names))
-        elif i % 4 == 2 and names:
-            record[chance.choice(names)] = chance.choice([None, "", "x", 0, True])
-        made.append(record)
-    return made
-
-
-def _behaviour(document: Document, records: list[dict[str, Any]]) -> Any:
+def _behaviour(document: Document, records: Sequence[Batch]) -> Any:
     try:
-        machine = Machine(parse(document))
+        machine = Machine(parse(document, _FUNCTIONS))
     except DocumentError:
         return _BROKEN
-    traces = [machine.process(record, now=NOW) for record in records]
-    drops = [machine.definition.states[t.end].reason if t.end else None for t in traces]
-    return [(t.end, t.data, t.outcome, t.route, t.failure and (t.failure.reason, t.failure.state, t.failure.message), d)
-            for t, d in zip(traces, drops, strict=True)]
+    came = []
+    for batch in records:
+        step = machine.start(batch.values, [batch.meta] * len(batch.values), batch.now)
+        while isinstance(step, Call):
+            step = step.answer(perform_at_once(step.pending))
+        result = step.result
+        failures = [(at, f.reason, f.state, f.message) for at, f in result.failures]
+        came.append((list(result.ends), [tuple(row) for row in result.rows], failures, dict(result.drops)))
+    return came
+
+
+def _difference(a: Any, b: Any, path: str = "") -> str:
+    """Where two documents first differ."""
+    if isinstance(a, dict) and isinstance(b, dict) and list(a) == list(b):
+        return next((found for k in a if (found := _difference(a[k], b[k], f"{path}/{k}"))), "")
+    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        return next((found for i in range(len(a)) if (found := _difference(a[i], b[i], f"{path}/{i}"))), "")
+    return "" if repr(a) == repr(b) else f"{path}: {a!r:.150} > {b!r:.150}"
 
 
 def main(sources: Sequence[Path]) -> int:
-    """Print the table, then what nothing reports."""
+    """Print the table, then what nothing but a test, or nothing at all, reports."""
     counts, missed = study(sources)
     print("| mistake | change behaviour | error or warning | with info | by the tests | reported |\n|---|---:|---:|---:|---:|---:|")
     total: Counter[str] = Counter()
     for kind, count in sorted(counts.items()):
         total += count
-        print(f"| {kind} | " + " | ".join(str(count[k]) for k in ("changed", "warned", "noted", "tested", "reported")) + " |")
-    print("| **all** | " + " | ".join(f"**{total[k]}**" for k in ("changed", "warned", "noted", "tested", "reported")) + " |")
+        print(f"| {kind} | " + " | ".join(str(count[k]) for k in _COLUMNS) + " |")
+    print("| **all** | " + " | ".join(f"**{total[k]}**" for k in _COLUMNS) + " |")
     for what, prefix in (("all", ""), ("those that load", "loaded ")):
-        done, of = total[f"{prefix}reported"], total[f"{prefix}changed"]
-        print(f"\n{what}: {done} of {of} reported, {100 * done / max(1, of):.1f} %; without tests {total[f'{prefix}noted']}")
+        of, done, alone = (max(1, total[prefix + k]) for k in ("changed", "reported", "noted"))
+        print(f"\n{what}: {done} of {of} reported, {100 * done / of:.1f} %; without the tests {alone}, {100 * alone / of:.1f} %")
+    shares = [c["reported"] / c["changed"] for c in counts.values()]
+    print(f"\nmean over the {len(shares)} kinds: {100 * sum(shares) / max(1, len(shares)):.1f} %, the least {100 * min(shares, default=0):.0f} %")
     for text, n in Counter(missed).most_common():
         print(f"missed {n} × {text}", file=sys.stderr)
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main([Path(p) for p in sys.argv[1:]]))
+    raise SystemExit(main([Path(p) for p in sys.argv[1:]] or sorted(p for p in EXAMPLES.glob("*/*.yaml") if p.name != "worker.yaml")))

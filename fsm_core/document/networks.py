@@ -37,7 +37,8 @@ def parse_networks(report: Report, root: dict[str, Any]) -> Networks:
     if len(names) != 1 and not main:
         report.say(104, "`main_network` is missing", "/main_network")
     elif main not in names:
-        report.say(104, f"no network is called '{main}'", "/main_network")
+        near = difflib.get_close_matches(main, names, 1)
+        report.say(104, f"no network is called '{main}'", "/main_network", f"did you mean '{near[0]}'?" if near else "")
     for (node, pointer), name in zip(nodes, names, strict=True):
         report.keys(node, pointer, ("name", "description", "states", "arcs"), ("resources",))
         if name in whole.networks:
@@ -81,7 +82,7 @@ def _arcs(report: Report, value: Any, pointer: str, source: str | None) -> list[
 
 def _pushes(report: Report, whole: Networks, main: str) -> None:
     """Pushes lead to networks that are there (104), and to none that is on the way already (113)."""
-    calls: dict[str, dict[str, Arc]] = {name: {} for name in whole.networks}
+    calls: dict[str, dict[str, Arc]] = {name: {} for name in (main, *whole.networks)}  # main may be a wrong name
     for arc in whole.arcs:
         source = whole.states.get(arc.source)
         for push in {way.push for way in arc.ways if way.push}:
