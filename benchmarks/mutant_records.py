@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,13 +43,13 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any,
         yield from _places(below, (*path, key))
 
 
-def _variations(record: dict[str, Any], pool: list[Any]) -> Iterator[dict[str, Any]]:
+def _variations(record: Mapping[str, Any], pool: list[Any]) -> Iterator[dict[str, Any]]:
     for path, value in list(_places(record)):
-        made = copy.deepcopy(record)
+        made = copy.deepcopy(dict(record))
         del _above(made, path)[path[-1]]
         yield made
         for other in (None, "x", "", 0, *_near(value), *(p for p in pool if type(p) is type(value) and p != value)):
-            made = copy.deepcopy(record)
+            made = copy.deepcopy(dict(record))
             _above(made, path)[path[-1]] = other
             yield made
 

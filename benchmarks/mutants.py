@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -119,7 +120,7 @@ def _of_state(content: dict[str, Any], path: Path, state: Any, names: Names) -> 
 
 def _of_cases(content: dict[str, Any], path: Path, cases: dict[str, Any]) -> Mutants:
     labels = list(cases)
-    for a, b in zip(labels, labels[1:], strict=False):
+    for a, b in itertools.pairwise(labels):
         made = copy.deepcopy(content)
         here = _at(made, path)
         here[a], here[b] = here[b], here[a]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
+from dataclasses import replace
 
 from fsm_core.checks.comparing import extreme, without_null
 from fsm_core.checks.facts import ANY, NUMERIC, Fact, join, join_all, of
 from fsm_core.checks.narrowing import Env
 from fsm_core.checks.notes import Notes
-from fsm_core.checks.signatures import HAS_DEFAULT, NUMBER, OBJECT_METHODS, RESULTS, TAKES, TEXT_METHODS
+from fsm_core.checks.patterns import found_groups
+from fsm_core.checks.signatures import CONVERTS, HAS_DEFAULT, NUMBER, OBJECT_METHODS, RESULTS, TAKES, TEXT_METHODS
 
 
 class Calls:
     """The half of the evaluator that is about calls."""
 
     notes: Notes
+    patterns: Mapping[str, str]
 
     def of(self, node: ast.expr, env: Env) -> Fact:
         """What an expression gives."""
@@ -44,6 +48,8 @@ class Calls:
         for i, part in enumerate(parts):
             fact = self.of(part, env)
             made = join(made, fact if i == len(parts) - 1 else without_null(fact))
+            if i == len(parts) - 1 and "null" in fact.types and isinstance(part, ast.Call):
+                made = replace(made, guessed=True)  # it was asked for because it may be absent
             if "null" not in fact.types and i < len(parts) - 1:
                 self.notes.say(312, f"`{ast.unparse(part)}` is always there: the rest of coalesce is never used")
                 break
@@ -66,6 +72,8 @@ class Calls:
     def _helper(self, name: str, node: ast.Call, env: Env) -> Fact:
         facts = [self.of(a, env) for a in node.args if not isinstance(a, ast.Starred)]
         facts += [self.of(k.value, env) for k in node.keywords]
+        if name in CONVERTS and len(node.args) > 1 and isinstance(node.args[0], ast.Constant) and not isinstance(node.args[1], ast.Constant):
+            self.notes.say(112, f"{name}() of the constant {ast.unparse(node.args[0])}", "are its arguments swapped?")
         default = HAS_DEFAULT.get(name)
         lenient = default is not None and (len(node.args) > default or any(k.arg == "d" for k in node.keywords))
         for fact, takes, argument in zip(facts, TAKES.get(name, ()), node.args, strict=False):
@@ -77,6 +85,10 @@ class Calls:
             return Fact(frozenset(["integer"]) if len(facts) == 1 else facts[0].types & NUMERIC or NUMBER.types, low=facts[0].low and facts[0].low - 1, high=facts[0].high and facts[0].high + 1)
         if name in ("min", "max") and len(facts) > 1:
             return extreme(facts, name)
+        if name in ("min", "max") and facts:
+            self.needs(facts[0], frozenset(["array", "object", "string"]), node.args[0], f"{name}() of")
+        if name == "find" and node.args:
+            return found_groups(_text_of(node.args[0], self.patterns))
         if name == "clip" and len(facts) == 3:
             return Fact(join_all(facts).types, low=facts[1].low, high=facts[2].high)
         return RESULTS.get(name, ANY)
@@ -104,3 +116,13 @@ class Calls:
                 self.notes.say(310, f"the field '{name}' is always there: the default of `.get` is never used")
             return found.fact
         return join(found.fact, default)
+
+
+def _text_of(node: ast.expr, patterns: Mapping[str, str]) -> str | None:
+    """The pattern that an argument is, literal or by the name of a define."""
+    match node:
+        case ast.Constant(value=str() as text):
+            return text
+        case ast.Name(id=name):
+            return patterns.get(name)
+    return None

@@ -5,23 +5,23 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
+from fsm_core.checks.arithmetic import Arithmetic
 from fsm_core.checks.calling import Calls
-from fsm_core.checks.comparing import decided, range_of, short, shown
-from fsm_core.checks.facts import ALL, ANY, NUMERIC, Fact, constant, join, join_all, of
+from fsm_core.checks.comparing import short, shown
+from fsm_core.checks.facts import ALL, ANY, Fact, constant, join, join_all, of
 from fsm_core.checks.facts import Field as FactField
 from fsm_core.checks.narrowing import assume
 from fsm_core.checks.notes import Notes
-from fsm_core.checks.signatures import ADDABLE, BOOLEAN, NUMBER, TEXT
+from fsm_core.checks.signatures import NUMBER, TEXT
 
 Env = Mapping[str, Fact]
-_ARITHMETIC = (ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
 
 
-class Evaluator(Calls):
-    """Facts of expressions; what it finds goes to the notes."""
+class Evaluator(Calls, Arithmetic):
+    """Facts of expressions; what it finds goes to the notes. `patterns`: the texts that define gives names to."""
 
-    def __init__(self, notes: Notes) -> None:
-        self.notes = notes
+    def __init__(self, notes: Notes, trusted: bool = True, patterns: Mapping[str, str] | None = None) -> None:
+        self.notes, self.trusted, self.patterns = notes, trusted, patterns or {}
 
     def of(self, node: ast.expr, env: Env) -> Fact:
         """What the expression gives."""
@@ -81,44 +81,6 @@ class Evaluator(Calls):
                            rests_on_input=key.types == ALL or key.values is None)
         return join_all([f.fact for f in base.fields.values()])
 
-    def _binop(self, node: ast.BinOp, env: Env) -> Fact:
-        a, b = self.of(node.left, env), self.of(node.right, env)
-        if isinstance(node.op, ast.Add):
-            self._added(a, b, node)
-        elif isinstance(node.op, _ARITHMETIC):
-            takes = NUMERIC | ({"string", "array"} if isinstance(node.op, ast.Mult) else {"string"} if isinstance(node.op, ast.Mod) else set())
-            self.needs(a, takes, node.left, "arithmetic with")
-            self.needs(b, takes, node.right, "arithmetic with")
-        else:
-            return ANY
-        return self._number(a, b, node)
-
-    def _added(self, a: Fact, b: Fact, node: ast.BinOp) -> None:
-        self.needs(a, ADDABLE, node.left, "`+` with")
-        self.needs(b, ADDABLE, node.right, "`+` with")
-        kinds = [{"n" if t in NUMERIC else t for t in f.types & ADDABLE} for f in (a, b)]
-        if kinds[0] and kinds[1] and not kinds[0] & kinds[1]:
-            self.notes.say(320, f"`{ast.unparse(node)}` adds {shown(a)} and {shown(b)}")
-
-    def _number(self, a: Fact, b: Fact, node: ast.BinOp) -> Fact:
-        if not (a.types <= NUMERIC and b.types <= NUMERIC):
-            alike = a.types & b.types
-            return Fact(alike) if isinstance(node.op, ast.Add) and len(alike) == 1 else of("integer", "number", "string", "array")
-        whole = a.types | b.types <= {"integer", "boolean"} and not isinstance(node.op, ast.Div)
-        low, high = range_of(a, b, node.op)
-        if whole and high is not None and low is not None and max(high, -low) >= 2**64:
-            self.notes.say(321, f"`{ast.unparse(node)}` may exceed 64 bits")
-        return Fact(frozenset(["integer"]) if whole else frozenset(["number"]) if isinstance(node.op, ast.Div) else NUMBER.types, low=low, high=high)
-
-    def _unaryop(self, node: ast.UnaryOp, env: Env) -> Fact:
-        value = self.of(node.operand, env)
-        if isinstance(node.op, ast.Not):
-            return BOOLEAN if value.truth is None else constant(not value.truth)
-        self.needs(value, NUMERIC, node.operand, "the sign of")
-        if isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant) and isinstance(node.operand.value, int | float):
-            return constant(-node.operand.value)
-        return Fact(value.types & NUMERIC or NUMBER.types)
-
     def _boolop(self, node: ast.BoolOp, env: Env) -> Fact:
         facts: list[Fact] = []
         here, wanted = env, isinstance(node.op, ast.And)
@@ -136,6 +98,8 @@ class Evaluator(Calls):
 
     def _ifexp(self, node: ast.IfExp, env: Env) -> Fact:
         test = self.of(node.test, env)
+        if isinstance(node.test, ast.Constant):
+            self.notes.say(212, f"the condition `{ast.unparse(node.test)}` is always {str(bool(node.test.value)).lower()}", "a condition compares something, as in data.x > 1")
         sides = [(node.body, True), (node.orelse, False)]
         made = []
         for part, truth in sides:
@@ -143,30 +107,6 @@ class Evaluator(Calls):
             if here is not None and test.truth is not (not truth):
                 made.append(self.of(part, here))
         return join_all(made) if made else ANY
-
-    def _compare(self, node: ast.Compare, env: Env) -> Fact:
-        left, here = self.of(node.left, env), []
-        for op, right_node in zip(node.ops, node.comparators, strict=True):
-            right = self.of(right_node, env)
-            here.append(self._compared(left, op, right, node))
-            left = right
-        truths = [f.truth for f in here]
-        return constant(all(truths)) if None not in truths else constant(False) if False in truths else BOOLEAN
-
-    def _compared(self, a: Fact, op: ast.cmpop, b: Fact, node: ast.Compare) -> Fact:
-        if isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE):
-            self._ordered(a, b, node)
-        elif isinstance(op, ast.In | ast.NotIn):
-            self.needs(b, frozenset(["array", "object", "string"]), node.comparators[0], "`in`")
-        truth = decided(a, op, b)
-        return BOOLEAN if truth is None else constant(truth)
-
-    def _ordered(self, a: Fact, b: Fact, node: ast.Compare) -> None:
-        kinds = [{"n" if t in NUMERIC else t for t in f.types} for f in (a, b)]
-        if kinds[0] and kinds[1] and not kinds[0] & kinds[1]:
-            self.notes.say(320, f"`{ast.unparse(node)}` compares {shown(a)} with {shown(b)}")
-        else:
-            self.needs(a, ALL - {"null", "object"}, node.left, "the order of")
 
     def _dict(self, node: ast.Dict, env: Env) -> Fact:
         fields: dict[str, FactField] = {}
@@ -223,7 +163,7 @@ class Evaluator(Calls):
         """Say 320 where the value is never, or not always, of a type that the operation takes."""
         if fact.types and not fact.types & takes:
             self.notes.say(320, f"{what} `{ast.unparse(node)}`, which is {shown(fact)}")
-        elif "null" in fact.types and fact.types != ALL and "null" not in takes:
+        elif "null" in fact.types and (fact.types != ALL or fact.guessed) and "null" not in takes:
             self.notes.nullable(f"{what} `{ast.unparse(node)}`, which may be null", fact.guessed)
 
 

@@ -161,7 +161,8 @@ class Flow:
         yield from self.notes.findings
         for arc, truths in self.verdicts.values():
             if truths == {False}:
-                yield Finding(211, "warning", f"the arc {arc.name} is never taken", arc.mark, "what is known here makes its condition false, or an arc before it takes all")
+                yield Finding(211, "info" if arc.is_else else "warning",  # an else in case of need is no mistake
+                               f"the arc {arc.name} is never taken", arc.mark, "what is known here makes its condition false, or an arc before it takes all")
         for name, fact in self.ends.items():
             state = self.definition.states[name]
             if state.outcome != "error":
@@ -169,7 +170,8 @@ class Flow:
 
 
 def _keys(fact: Fact) -> str:
-    shown = [n + ("" if f.presence == "always" else "?") for n, f in fact.fields.items() if f.presence in ("always", "maybe", "some")]
+    told = {"always", "maybe", "some"} | ({"unknown"} if fact.closed else set())
+    shown = [n + ("" if f.presence == "always" else "?") for n, f in fact.fields.items() if f.presence in told]
     gone = [n for n, f in fact.fields.items() if f.presence == "never" and not fact.closed]
     return ", ".join(shown or ["nothing known"]) + ("" if fact.closed else ", and what came in") + (f"; without {', '.join(gone)}" if gone else "")
 

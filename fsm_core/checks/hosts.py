@@ -6,9 +6,11 @@ import ast
 import builtins
 from collections.abc import Iterator
 
+from fsm_core.checks.spelling import one_slip
 from fsm_core.definition import Code, Definition, Finding, State
 from fsm_core.expressions.names import MUTATORS
 
+_ERRORS = frozenset([*(n for n, e in vars(builtins).items() if isinstance(e, type) and issubclass(e, Exception)), "ValidationError"])
 _CHANCE = frozenset(["random", "secrets", "uuid", "time", "datetime", "urandom", "utcnow"])
 
 
@@ -39,11 +41,22 @@ def _catches(state: State) -> Iterator[Finding]:
     steps = (state.validates, state.transforms, state.assigns, state.lets, state.requires, state.renames, state.record, state.fan_out)
     if (state.catches or state.on_error) and not any(steps):
         yield Finding(341, "warning", f"nothing that '{state.name}' does can fail: its on_error or catch is dead", state.mark)
+    yield from _unknown_errors(state)
     seen: list[str] = []
     for catch in state.catches:
         if "Exception" in seen or (catch.errors and all(any(_covers(s, e) for s in seen) for e in catch.errors)):
             yield Finding(341, "warning", f"a catch before takes all that goes to '{catch.to}'", catch.mark)
         seen += catch.errors or ("Exception",)
+
+
+def _unknown_errors(state: State) -> Iterator[Finding]:
+    """Names of exceptions that nothing raises: pure code raises Python's own, a function of the host its own too."""
+    foreign = any(isinstance(c, Code) and c.kind != "formula" for c in (*state.transforms, *state.validates))
+    listed = [(name, c.mark) for c in state.catches for name in c.errors] + [(n, state.mark) for n in (state.retry.errors if state.retry else ())]
+    for name, mark in listed:
+        near = next((e for e in _ERRORS if one_slip(name, e)), None)
+        if name not in _ERRORS and (near is not None or not foreign):
+            yield Finding(341, "warning", f"no error is called '{name}'", mark, f"did you mean '{near}'?" if near else "such as KeyError, ValueError, TimeoutError")
 
 
 def _covers(wide: str, narrow: str) -> bool:

@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from fsm_core.checks.facts import ALL, NUMERIC, Fact, Field, constant, of
+from fsm_core.checks.comparing import decided
+from fsm_core.checks.facts import ALL, ANY, NUMERIC, Fact, Field, constant, of
 from fsm_core.checks.logic import place
 from fsm_core.checks.signatures import ISINSTANCE
 
 Env = Mapping[str, Fact]
+_HOLDS = frozenset(["string", "array", "object"])
 _FLIPPED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE}
 _NEGATED = {ast.Lt: ast.GtE, ast.Gt: ast.LtE, ast.LtE: ast.Gt, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
             ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In}
@@ -40,7 +42,19 @@ def assume(node: ast.expr, env: Env, truth: bool) -> Env | None:
             return changed(env, value, lambda f: _only(f, frozenset(["string"])))
         case ast.Call(func=ast.Name(id="bool"), args=[value]):
             return assume(value, env, truth)
+    path = _defaulted(node)
+    if truth and path is not None and not any(bool(v) for _, v in path[1].values or [("", True)]):
+        node = path[0]  # the default is not true: it was the field
     return changed(env, node, _truthy if truth else _falsy, certain=truth)
+
+
+def _defaulted(node: ast.expr) -> tuple[ast.expr, Fact] | None:
+    """The path and the literal of `coalesce(path, literal)`."""
+    match node:
+        case ast.Call(func=ast.Name(id="_fsm_coalesce"), args=[ast.Lambda(body=path), ast.Lambda(body=default)]) if place(path) is not None:
+            other = _literal(default)
+            return None if other is None else (path, other)
+    return None
 
 
 def _all(values: list[ast.expr], env: Env, truth: bool) -> Env | None:
@@ -114,6 +128,10 @@ def _literal(node: ast.expr) -> Fact | None:
 
 
 def _compared(left: ast.expr, op: Any, right: ast.expr, env: Env) -> Env | None:
+    asked = _defaulted(left)
+    if asked is not None and decided(asked[1], op(), _literal(right) or _known(right, env)) is False:
+        there = changed(env, asked[0], lambda f: _only(f, ALL - {"null"}))  # the default is not so: it was the field
+        return None if there is None else _compared(asked[0], op, right, there)
     if place(left) is None and place(right) is not None and op in _FLIPPED:
         return _compared(right, _FLIPPED[op], left, env)
     if op in (ast.In, ast.NotIn):
@@ -131,6 +149,16 @@ def _compared(left: ast.expr, op: Any, right: ast.expr, env: Env) -> Env | None:
     if op in (ast.Eq, ast.NotEq, ast.Is, ast.IsNot):
         return changed(env, left, lambda f: _equal(f, other) if op in (ast.Eq, ast.Is) else _unequal(f, other), certain=op in (ast.Eq, ast.Is))
     return changed(env, left, lambda f: _ordered(f, op, other))
+
+
+def _known(node: ast.expr, env: Env) -> Fact:
+    return env.get(node.id, ANY) if isinstance(node, ast.Name) else ANY
+
+
+def _types_at(fact: Fact, steps: tuple[str | int, ...]) -> frozenset[str]:
+    for step in steps:
+        fact = fact.at(str(step)).fact
+    return fact.types
 
 
 def _placed(node: ast.expr, env: Env) -> Fact | None:
@@ -179,11 +207,12 @@ def _ordered(fact: Fact, op: Any, other: Fact) -> Fact:
 
 def _member(left: ast.expr, inside: bool, right: ast.expr, env: Env) -> Env | None:
     if isinstance(left, ast.Constant) and isinstance(left.value, str):
-        field = ast.Subscript(right, ast.Constant(left.value), ast.Load())
         known = place(right)
-        if known is not None and known[0] == "data" and inside:
-            return changed(env, field, lambda f: f)
-        return env
+        if known is None or known[0] != "data" or not inside:
+            return env
+        if _types_at(env["data"], known[1]) != {"object"}:  # a text or a list may hold it as well
+            return changed(env, right, lambda f: _only(f, _HOLDS))
+        return changed(env, ast.Subscript(right, ast.Constant(left.value), ast.Load()), lambda f: f)
     other = _literal(right)
     if other is None:
         found = place(right)

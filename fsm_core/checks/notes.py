@@ -22,6 +22,7 @@ class Notes:
         self.reads: set[str] = set()
         self._found: dict[Finding, None] = {}
         self._answers = False
+        self._decided: dict[int, tuple[ast.AST, Mark, set[bool | None]]] = {}
 
     @contextmanager
     def answering(self) -> Iterator[None]:
@@ -37,14 +38,22 @@ class Notes:
         if not self._answers:
             self.say(320, message, rests_on_input=guessed)
 
+    def decided(self, node: ast.AST, truth: bool | None) -> None:
+        """What a comparison always says, None where it depends; it may be met by several ways."""
+        self._decided.setdefault(id(node), (node, self.mark, set()))[2].add(truth)
+
     @property
     def findings(self) -> list[Finding]:
-        """All of them, in the order in which they came."""
+        """All of them, in the order in which they came; last the comparisons that are false on every way."""
+        for node, mark, truths in self._decided.values():
+            if truths == {False}:
+                self._found[Finding(212, "warning", f"`{ast.unparse(node)}` is never true", mark, "the value never is that: a misspelt text, or another type")] = None
         return list(self._found)
 
     def clear(self) -> None:
         """Forget: what was said on the way to the final facts does not count."""
         self._found.clear()
+        self._decided.clear()
 
     def say(self, code: int, message: str, hint: str = "", rests_on_input: bool = False) -> None:
         """Take a finding down at the current mark."""

@@ -26,6 +26,8 @@ TAKES: Final[dict[str, tuple[frozenset[str], ...]]] = {
     "sha256": (_TEXT | _NUMBER,), "hmac_sha256": (_TEXT | _NUMBER, _TEXT), "flatten": (frozenset(["array"]),), "unique": (frozenset(["array"]),),
 }
 HAS_DEFAULT: Final = {"to_int": 1, "to_number": 1, "from_json": 1, "parse_time": 2}
+CONVERTS: Final = frozenset(["to_int", "to_number", "parse_time", "floor_time", "format_time", "clip", "round_half_up", "mask", "truncate_ip", "from_json", "sha256", "hmac_sha256"])
+"""Helpers that are about their first argument: of a constant they would be a constant."""
 TEXT_METHODS: Final[dict[str, Fact]] = {
     **dict.fromkeys("capitalize casefold lower lstrip removeprefix removesuffix replace rstrip strip swapcase title upper join " "center ljust rjust zfill".split(), TEXT),
     **dict.fromkeys("endswith isalnum isalpha isascii isdecimal isdigit isidentifier islower isnumeric isprintable isspace istitle " "isupper startswith".split(), BOOLEAN),

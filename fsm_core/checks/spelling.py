@@ -23,11 +23,22 @@ def spelling_findings(definition: Definition, steps: Steps) -> Iterator[Finding]
         for name, mark in _of_arc(arc, steps):
             seen[name] += 1
             where[name] = mark
+    yield from _routes(definition)
     given = {str(n) for test in definition.tests if isinstance(test.get("given"), dict) for n in test["given"]}
     for name, count in seen.items():
-        near = next((n for n in (*seen, *given) if count == 1 and n not in (name,) and name not in given and _one_slip(name, n)), None)
+        near = next((n for n in (*seen, *given) if count == 1 and n not in (name,) and name not in given and one_slip(name, n)), None)
         if near is not None and (seen[near] > 1 or near in given or near > name):
             yield Finding(301, "info", f"the field '{name}' stands nowhere else", where[name], f"did you mean '{near}'?")
+
+
+def _routes(definition: Definition) -> Iterator[Finding]:
+    """Routes that stand once and are one slip from another, or from the name of their own state."""
+    routes = Counter(s.route for s in definition.states.values() if s.route is not None)
+    for state in definition.states.values():
+        if state.route is not None and routes[state.route] == 1:
+            near = next((n for n in (*routes, state.name) if one_slip(state.route, n)), None)
+            if near is not None and (routes[near] != 1 or near > state.route):
+                yield Finding(301, "info", f"the route '{state.route}' stands nowhere else", state.mark, f"did you mean '{near}'?")
 
 
 def _of_state(state: State, steps: Steps) -> Iterator[tuple[str, Mark]]:
@@ -62,7 +73,7 @@ def _reads(code: object, steps: Steps, mark: Mark) -> Iterator[tuple[str, Mark]]
                 yield key.value, mark
 
 
-def _one_slip(a: str, b: str) -> bool:
+def one_slip(a: str, b: str) -> bool:
     """Two neighbours swapped, or in longer names one letter too many, too few or wrong; no digits, no plurals."""
     if min(len(a), len(b)) < 3 or any(c.isdigit() for c in a + b) or abs(len(a) - len(b)) > 1 or a.rstrip("s") == b.rstrip("s"):
         return False

@@ -22,7 +22,8 @@ class Steps:
     """Entering a state, over facts. An environment holds `data`, params, defines and the state's lets."""
 
     def __init__(self, definition: Definition, notes: Notes) -> None:
-        self.notes, self.evaluator = notes, Evaluator(notes)
+        self.notes = notes
+        self.evaluator = Evaluator(notes, definition.trusted, _patterns(definition))
         self._trees: dict[int, tuple[Any, ast.expr | None]] = {}
         self.globals: dict[str, Fact] = {"params": constant_types(definition.params), "data": OPEN}
         for define in definition.defines:
@@ -117,11 +118,16 @@ class Steps:
         if state.keep is not None:
             data = env["data"]
             kept = {n: data.at(n) for n in state.keep if data.at(n).presence != "never"}
-            env["data"] = replace(data, closed=True, fields={n: replace(f, presence="maybe") if f.presence in ("unknown", "undeclared", "some") else f for n, f in kept.items()})
+            env["data"] = replace(data, closed=True, described=False, fields=kept)
         if isinstance(state.fan_out, Code):
             items = self.value(state.fan_out, env).items
             env["data"] = OPEN if items is None or "object" not in items.types else replace(items, types=frozenset(["object"]))
         return env
+
+
+def _patterns(definition: Definition) -> dict[str, str]:
+    """The texts that `define` gives names to: `find` may be told its pattern by one."""
+    return {d.name: d.body.tree.value for d in definition.defines if isinstance(d.body.tree, ast.Constant) and isinstance(d.body.tree.value, str)}
 
 
 def constant_types(params: Mapping[str, Any]) -> Fact:

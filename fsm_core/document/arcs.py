@@ -72,6 +72,8 @@ def _way(report: Report, case: Any, pointer: str, target: str) -> Way | None:
         return Way(report.prefix + case)
     node = report.object(case, pointer, "a case")
     report.keys(node, pointer, ("push", "to", "description"))
+    if not {"push", "to"} & node.keys():
+        report.say(104, "a case says where: the name of a state, `to`, or `push`", pointer)
     to = report.text(node, "to", pointer) or target
     if not to:
         report.say(104, "a case needs `to`", pointer)

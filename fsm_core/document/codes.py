@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import keyword
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -58,8 +60,19 @@ def _text(report: Report, text: str, pointer: str) -> Code | None:
     try:
         return report.judge(parse_code(text, report.document.mark(pointer)))
     except SyntaxError as error:
-        report.say(106, f"not Python: {error.msg}", pointer, "names that are Python words are written data['from']")
+        report.say(106, f"not Python: {error.msg}", pointer, syntax_hint(text, error))
         return None
+
+
+def syntax_hint(text: str, error: SyntaxError) -> str:
+    """What to do about a text that is no Python."""
+    if (word := next((w for w in re.findall(r"\.([a-z]+)\b", text) if keyword.iskeyword(w)), None)) is not None:
+        return f"`{word}` is a word of Python: write ['{word}'] instead of .{word}"
+    if "was never closed" in str(error.msg) or "unterminated" in str(error.msg):
+        return "in { } a comma ends the value: put quotes around the whole formula"
+    if re.search(r"&&|\|\||(?<![=!<>])=(?!=)|!(?!=)", text):
+        return "`and`, `or`, `not`, and == for a comparison"
+    return "names that are Python words are written data['from']"
 
 
 def parse_formula(report: Report, text: str, pointer: str) -> Code | None:

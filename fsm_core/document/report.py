@@ -30,6 +30,7 @@ class Report:
         self.arities: dict[str, int] = {}
         self.patterns: dict[str, str] = {}
         self.names: tuple[str, ...] | None = None
+        self.loops: tuple[str, ...] = ()
         self.prefix = ""
         self.lets_of: dict[str, tuple[str, ...]] = {}
         self.table: dict[str, str] = {}
@@ -86,7 +87,10 @@ class Report:
                 self.say(190, f"`{key}` is not supported yet", step(pointer, key))
                 continue
             near = difflib.get_close_matches(str(key), [*allowed, *later], 1)
-            self.say(100, f"unknown key `{key}`", step(pointer, key), f"did you mean `{near[0]}`?" if near else "")
+            hint = f"did you mean `{near[0]}`?" if near else ""
+            if isinstance(key, str) and not key.replace("_", "").isalnum():
+                hint = "in { } a comma ends the value: put quotes around the whole of it"
+            self.say(100, f"unknown key `{key}`", step(pointer, key), hint)
 
     def text(self, node: Mapping[str, Any], key: str, pointer: str, default: str = "") -> str:
         """A text field; numbers are taken as text only for `version`."""

@@ -114,4 +114,6 @@ def _outcome(report: Report, node: dict[str, Any], name: str, pointer: str) -> O
             made = "output"
     if node.get("route") is not None and made != "output":
         report.say(112, "`route` goes with outcome output", step(pointer, "route"))
+    if node.get("reason") is not None and made != "drop":
+        report.say(112, "`reason` goes with outcome drop", step(pointer, "reason"), "an error end has a `message`")
     return made

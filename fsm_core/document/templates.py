@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from fsm_core.definition import Assign, Code
-from fsm_core.document.codes import parse_formula
+from fsm_core.document.codes import parse_formula, syntax_hint
 from fsm_core.document.composing import step
 from fsm_core.document.report import Report
 from fsm_core.expressions import parse_code, path_of
@@ -66,6 +66,14 @@ def _map(report: Report, value: dict[Any, Any], pointer: str) -> ast.expr:
 def _item(report: Report, value: Any, pointer: str) -> ast.expr:
     if not isinstance(value, dict) or not {"=for", "=if", "=value"} & value.keys():
         return lower(report, value, pointer)
+    loop = _loop(report, value["=for"], step(pointer, "=for")) if "=for" in value else None
+    before, report.loops = report.loops, (*report.loops, *([] if loop is None else (n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name))))
+    made = _of_item(report, value, pointer, loop)
+    report.loops = before
+    return made
+
+
+def _of_item(report: Report, value: dict[Any, Any], pointer: str, loop: ast.comprehension | None) -> ast.expr:
     rest = {k: v for k, v in value.items() if k not in ("=for", "=if", "=value")}
     if rest and "=value" in value:
         report.say(112, "an item has `=value` or keys of its own, not both", pointer)
@@ -73,7 +81,6 @@ def _item(report: Report, value: Any, pointer: str) -> ast.expr:
     test = _formula(report, value["=if"], step(pointer, "=if")) if "=if" in value else None
     made: ast.expr
     if "=for" in value:
-        loop = _loop(report, value["=for"], step(pointer, "=for"))
         if loop is None:
             return NULL
         loop.ifs = [] if test is None else [test]
@@ -101,7 +108,7 @@ def _formula(report: Report, text: Any, pointer: str) -> ast.expr:
     try:
         code = parse_code(text if isinstance(text, str) else str(text))
     except SyntaxError as error:
-        report.say(106, f"not Python: {error.msg}", pointer, "names that are Python words are written data['from']")
+        report.say(106, f"not Python: {error.msg}", pointer, syntax_hint(str(text), error))
         return NULL
     if code.kind != "formula" or not isinstance(code.tree, ast.expr):
         report.say(112, "a formula is an expression, not a lambda or def", pointer)
@@ -118,6 +125,8 @@ def _text(report: Report, value: str, pointer: str) -> ast.expr:
         return _formula(report, stripped[1:], pointer)
     if _reads(report, stripped):
         report.say(116, f"`{stripped}` is text here", pointer, "write = in front, or ='…' for a text")
+    elif _lost_sign(report, stripped):
+        report.say(116, f"`{stripped}` is text here", pointer, "to compute it, write = in front; if it is meant as text, ='…'", "warning")
     return ast.Constant(value)
 
 
@@ -135,6 +144,21 @@ def _reads(report: Report, text: str) -> bool:
         return True
     names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
     return bool(names & own) and names <= own | FORMULA_NAMES | HELPERS | BUILTINS
+
+
+def _lost_sign(report: Report, text: str) -> bool:
+    """Whether a text looks as if it had lost its `=`: it reads a loop's or a define's own names, or calls a helper with known ones."""
+    own = {*report.loops, *(report.names or ())}
+    if not own and "(" not in text:
+        return False
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    known = names <= own | {*report.lets, *report.constants, *report.arities} | FORMULA_NAMES | HELPERS | BUILTINS
+    calls = isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and bool(tree.args) and f"{tree.func.id}(" in text
+    return known and (calls or (bool(names & own) and (not isinstance(tree, ast.Name) or report.names is not None)))
 
 
 def presence(tree: ast.expr) -> ast.expr | None:

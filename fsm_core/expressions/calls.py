@@ -11,6 +11,12 @@ from fsm_core.expressions.names import BUILTINS, HELPERS, LAZY_HELPERS, METHODS,
 from fsm_core.expressions.patterns import explodes, pattern_error
 
 _WIDEST = 1000
+_ARITIES = {
+    **dict.fromkeys(["enumerate", "sum", "round"], (1, 2)), **dict.fromkeys(["abs", "all", "any", "len", "reversed"], (1, 1)),
+    **dict.fromkeys(["divmod", "isinstance"], (2, 2)), "sorted": (1, 3), "range": (1, 3), "min": (1, 100), "max": (1, 100),
+    **dict.fromkeys(["bool", "float", "list", "tuple", "set"], (0, 1)), "int": (0, 2), "str": (0, 3),
+}
+"""How many arguments a builtin takes, where Python would only say so when a record comes."""
 
 
 class CallRules(ast.NodeVisitor):
@@ -64,6 +70,9 @@ class CallRules(ast.NodeVisitor):
             self.say(410, "the digits of round() are a literal")
         elif name in HELPERS:
             self._helper(name, node)
+        elif name in _ARITIES and not _ARITIES[name][0] <= len(node.args) + len(node.keywords) <= _ARITIES[name][1]:
+            least, most = _ARITIES[name]
+            self.say(112, f"{name}() takes {least} arguments" if least == most else f"{name}() takes {least} to {most} arguments")
 
     def _helper(self, name: str, node: ast.Call) -> None:
         if name not in LAZY_HELPERS:
