@@ -54,18 +54,18 @@ def feed(bootstrap: str, topic: str, records: Iterable[Fed]) -> int:
     return count
 
 
-def _client(bootstrap: str, group: str = "outside") -> Consumer:
+def _client(bootstrap: str, group: str = "outside", isolation: str = "read_committed") -> Consumer:
     return Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False, "auto.offset.reset": "earliest",
-                     "enable.partition.eof": True, "isolation.level": "read_committed"})
+                     "enable.partition.eof": True, "isolation.level": isolation})
 
 
 def _partitions(client: Consumer, topic: str) -> list[int]:
     return sorted(client.list_topics(topic, timeout=20).topics[topic].partitions)
 
 
-def ends(bootstrap: str, topic: str) -> dict[int, int]:
-    """The end offset of each partition."""
-    client = _client(bootstrap)
+def ends(bootstrap: str, topic: str, isolation: str = "read_committed") -> dict[int, int]:
+    """The end offset of each partition: of what is settled, or of all that is written."""
+    client = _client(bootstrap, isolation=isolation)
     try:
         return {p: client.get_watermark_offsets(TopicPartition(topic, p), timeout=20)[1] for p in _partitions(client, topic)}
     finally:
@@ -82,11 +82,11 @@ def committed(bootstrap: str, group: str, topic: str) -> dict[int, int]:
         client.close()
 
 
-def read(bootstrap: str, topic: str) -> list[Read]:
-    """Everything in the topic now, each partition in its order."""
-    client = _client(bootstrap)
+def read(bootstrap: str, topic: str, isolation: str = "read_committed") -> list[Read]:
+    """Everything in the topic now, each partition in its order; with `read_uncommitted` what was taken back too."""
+    client = _client(bootstrap, isolation=isolation)
     try:
-        left = {p: end for p, end in ends(bootstrap, topic).items() if end}
+        left = {p: end for p, end in ends(bootstrap, topic, isolation).items() if end}
         client.assign([TopicPartition(topic, p, 0) for p in left])
         found: list[Read] = []
         deadline = time.monotonic() + NO_END
