@@ -82,7 +82,7 @@ def ways(path: Path, given: list[Mapping[str, Any]]) -> Iterator[Way]:
     yield Way(f"{name} trusted", load(path, trusted=True, functions={"customer": str}))
     routes = {state.route for state in safe.definition.states.values() if state.is_end and state.outcome in (None, "output")}
     first = min((n for each in given for n in each if n.isidentifier()), default="a")
-    yield Way(f"{name} keyed", safe.bind(keys=dict.fromkeys(routes, f"data.{first}"), headers={r: {"first": f"text(data.{first})"} for r in routes}))
+    yield Way(f"{name} keyed", safe.bind(keys=dict.fromkeys(routes, f"data.{first}"), headers={r: {"first": f"text(data.{first})", "from": "text(state.meta.key, state.meta.timestamp, state.meta.headers)"} for r in routes}))
     if all(set(each) == {"line"} for each in given):
         yield Way(f"{name} lines", safe.bind(codec=TEXT))
 
@@ -157,7 +157,9 @@ class Siege:
         """Every position once; what died is there byte for byte, what came out is JSON."""
         tally, outputs, dead = self.tally, set[int](), Counter[int]()
         for items in part.groups.values():
-            for _, key, value, headers, position, reason in items:
+            for when, key, value, headers, position, reason in items:
+                if when < 0:
+                    raise Unaccounted(f"{way.name}: {when} is no timestamp of a record")
                 if reason is None:
                     outputs.add(position)
                     _strict(way, value)

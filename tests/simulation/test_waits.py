@@ -127,25 +127,33 @@ async def test_what_a_call_answers_after_the_revoke_is_not_sent() -> None:
     assert len(sent) == 1
 
 
-async def test_a_lane_leaves_a_replaced_producer_only_when_nothing_is_under_way_on_it() -> None:
-    """I4: else a later record could be there before an earlier one that is sent again."""
-    producers = list[Any]()
+class Keeps:
+    """A producer that remembers how it is to answer, by topic."""
 
-    class Keeps:
-        def __init__(self) -> None:
-            self.done: list[Callable[[Exception | None], None]] = []
+    def __init__(self) -> None:
+        self.done: list[tuple[str, Callable[[Exception | None], None]]] = []
 
-        async def send(self, _topic: str, _partition: int, _records: Any, done: Callable[[Exception | None], None]) -> None:
-            self.done.append(done)
+    async def send(self, topic: str, _partition: int, _records: Any, done: Callable[[Exception | None], None]) -> None:
+        self.done.append((topic, done))
 
-        async def stop(self, _patience: float = 3.0) -> None: ...
+    async def stop(self, _patience: float = 3.0) -> None: ...
+
+
+def at_least_once() -> tuple[AtLeastOnce, list[Keeps]]:
+    """And the producers that it makes."""
+    producers = list[Keeps]()
 
     async def make() -> Any:
         producers.append(Keeps())
         return producers[-1]
 
     offsets: Any = SimpleNamespace(committed=None, commit=None)
-    it = AtLeastOnce(offsets, make, make, lambda: World().router, Counters(), lambda: Backoff(0.0001, 2, 0.0002))
+    return AtLeastOnce(offsets, make, make, lambda: World().router, Counters(), lambda: Backoff(0.0001, 2, 0.0002)), producers
+
+
+async def test_a_lane_leaves_a_replaced_producer_only_when_nothing_is_under_way_on_it() -> None:
+    """I4: else a later record could be there before an earlier one that is sent again."""
+    it, producers = at_least_once()
     one, other = lane(0), lane(1)
     await it.send(one, part([record(0)]))
     other.version = it.version
@@ -156,7 +164,38 @@ async def test_a_lane_leaves_a_replaced_producer_only_when_nothing_is_under_way_
     for _ in range(5):
         await asyncio.sleep(0)
     assert not producers[1].done
-    producers[0].done[0](None)
+    producers[0].done[0][1](None)
     await following
     assert len(producers[1].done) == 1 and one.acked == 1
     await it.stop()
+
+
+async def test_an_acknowledgement_of_an_earlier_attempt_counts_for_nothing() -> None:
+    """I1: it would stand for a batch that is not acknowledged."""
+    it, producers = at_least_once()
+    one, sent = lane(0), part([record(0)])
+    sent.groups["other", 0] = sent.groups["out", 0]
+    await it.send(one, sent)
+    (_, late), (_, failed) = producers[0].done
+    failed(Undelivered("told so"))
+    await it.recover(one)
+    late(None)
+    again = dict(producers[1].done)
+    assert again.keys() == {"out", "other"}
+    again["out"](None)
+    assert one.acked == 0
+    again["other"](None)
+    assert one.acked == 1
+    await it.stop()
+
+
+@pytest.mark.parametrize("end", [lambda x: x.close(), lambda x: x.fail(Undelivered("told so"))], ids=["revoked", "in trouble"])
+async def test_a_lane_that_ends_in_doubt_sends_nothing(end: Callable[[Lane], None]) -> None:
+    """I2: what waited for the group to say whose the partition is goes to nobody."""
+    doubtful = lane(0)
+    doubtful.pause("membership")
+    waiting = asyncio.create_task(doubtful.may_send())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    end(doubtful)
+    assert await asyncio.wait_for(waiting, 5) is False
