@@ -15,6 +15,7 @@ _ANY_PLAN = f"{_PLANS}::test_the_invariants_hold_through_any_plan_of_trouble"
 _UNDER_LOAD = f"{_PLANS}::test_trouble_after_trouble_under_load"
 _FLOOD = f"{_PLANS}::test_a_flood_of_refused_records_between_failures_loses_nothing"
 _HOSTILE = "tests/unit/test_hostile_records.py::test_whatever_a_record_holds_it_is_accounted_for"
+_FAMILIES = "tests/simulation/test_families.py"
 _UNIT_LANE, _BOUNDS, _WAITS = "tests/unit/test_lane.py", "tests/simulation/test_bounds.py", "tests/simulation/test_waits.py"
 _CROWD = "tests/simulation/test_crowd.py"
 
@@ -71,12 +72,13 @@ BREAKS = (
     Break("I6", "a failed record leaves no dead letter", _ROUTING, "            part.groups.setdefault(self.dead_target(part, item), []).append(item)", "            pass", (_HOSTILE, _PLANS)),
     Break("I6", "a drop is not counted", _ROUTING, '        part.outcomes["drop"] += result.dropped\n', "", (_HOSTILE,)),
     Break("I6", "a refused record is a dead letter and an output", _ROUTING, "            self._withdraw(part, refused)\n", "", ("tests/unit/test_routing.py",)),
+    Break("I6", "children that are refused make a dead letter each", _ISOLATION, "if records[index][4] in part.condemned and records[index][5] is None:", "if False:", (_FAMILIES,)),
     Break("I6", "a drain forgets what was fetched and not processed", _LANE, "            self._release(len(records), size_of_records(records))\n            self.position = records[0].offset",
           "            self._release(len(records), size_of_records(records))", (_UNIT_LANE,)),
-    Break("I6", "what the broker refuses is passed over", _ISOLATION, "        (part.router or self._router()).failed(part, [(record[4], failure)])\n", "", (_FLOOD,)),
+    Break("I6", "what the broker refuses is passed over", _ISOLATION, "        part.condemn({record[4]: failure}, self._router())\n", "", (_FLOOD,)),
     Break("I6", "what the breaker holds back is forgotten", _MEMBER, "        lane.queue.appendleft((part.taken_at, part.records, part.size))\n        if self.breaker", "        if self.breaker", (_PLANS,)),
-    Break("I7", "what a formula raises ends the run", "fsm_core/engine/entering.py", "            return function(state)\n        except Exception as error:",
-          "            return function(state)\n        except KeyError as error:", (_HOSTILE, "tests/unit/test_interpreter.py")),
+    Break("I7", "what a formula raises ends the run", "fsm_core/engine/entering.py", "            made = step.run(state)\n        except StepFailed:\n            raise\n        except Exception as error:",
+          "            made = step.run(state)\n        except StepFailed:\n            raise\n        except KeyError as error:", (_HOSTILE, "tests/unit/test_interpreter.py")),
     Break("I7", "what a key or header formula raises ends the run", "fsm_core/engine/delivery.py", "            except Exception as error:", "            except KeyError as error:", (_HOSTILE,)),
     Break("I7", "a header that is no UTF-8 ends the run", _PROCESSING, "    except UnicodeDecodeError:\n        return None", "    except UnicodeDecodeError:\n        raise SystemExit(1) from None", (_HOSTILE,)),
     Break("I7", "an error that holds a lone surrogate ends the lane", _LETTERS, 'data = text.encode("utf-8", "replace")', "data = text.encode()", ("tests/unit/test_dead_letters.py", _HOSTILE)),
