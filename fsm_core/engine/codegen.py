@@ -6,7 +6,7 @@ The interpreter says what is right. Whatever raises here, and whatever is unusua
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -35,6 +35,7 @@ from fsm_core.expressions.functions import text
 _STRAIGHT = 1500
 """Lines of generated code that may go into one way for each path; beyond them ways that meet share a block."""
 _MOST = 40_000
+_BYTES = 256
 
 
 class Unusual(Exception):
@@ -63,15 +64,22 @@ class Compiled:
             return tally.ends.pop()
 
         ends: list[str | None] = [self.usual] * len(values)
-        walks: list[int] = []
-        counts = self.function(values, tally.rows.append, tally.rows.extend, tally.failures.append, ends, walks.extend,
+        walks: bytearray | list[int] = bytearray() if len(self.leaves) <= _BYTES else []
+        counts = self.function(values, tally.rows.append, tally.rows.extend, tally.failures.append, ends, walks, walks.append,
                                interpreted, meta_of, now)
         tally.ends = ends
-        for number, times in [*zip(self.counted, counts, strict=True), *Counter(walks).items()]:
+        for number, times in [*zip(self.counted, counts, strict=True), *_times(walks, len(self.leaves))]:
             leaf = self.leaves[number]
             tally.walked(leaf.path, leaf.arcs, times)
             if leaf.drop is not None:
                 tally.drop(leaf.drop, times)
+
+
+def _times(walks: bytearray | list[int], leaves: int) -> Iterable[tuple[int, int]]:
+    """How often each number stands in the list; bytes are counted by a search for each, at a tenth of the price."""
+    if isinstance(walks, list):
+        return Counter(walks).items()
+    return ((number, walks.count(number)) for number in range(leaves if walks else 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +131,20 @@ def _written(job: Job, joins: frozenset[Point] | None, most: int) -> Compiled:
     walking = Walking(job.definition, source, steps, endings, cyclic_states(job.definition), joins, partial(_again, job.interpreter))
     source.names["_path"] = lambda walked: tuple(name for number in walked for name in walking.leaves[number].path)
     top, inner = Flow(1), Flow(3)
-    source.line(Flow(0), "def _batch(_values, _row, _extend, _fail, _ends, _walks, _interpret, _meta_of, _now):")
+    source.line(Flow(0), "def _batch(_values, _row, _extend, _fail, _ends, _walks, _walk, _interpret, _meta_of, _now):")
     zeros = len(source.lines)
+    trails = joins is not None or any(state.fan_out is not None for state in job.definition.states.values())
     source.line(top, "for _i, _raw in enumerate(_values):")
+    if trails:
+        source.line(replace(top, depth=2), "_m = len(_walks)")
     source.line(replace(top, depth=2), "try:")
     _read(job, source, inner)
     if joins is not None:
-        source.line(inner, "_w = []; _c = 0; _st = None")
+        source.line(inner, "_c = 0; _st = None")
     walking.write((job.definition.start, ()), inner)
     source.line(replace(top, depth=2), "except _Exception:")
+    if trails:
+        source.line(inner, "del _walks[_m:]")
     source.line(inner, "_ends[_i] = _interpret(_i)")
     counters = [f"_n{number}" for number in walking.counted]
     source.line(top, f"return ({', '.join(counters)}{',' if counters else ''})")

@@ -88,7 +88,7 @@ class Endings:
         record = "None"
         if self._failure_values:
             flow, record = build(self._source, flow), "_d"
-        path = f"{'_path(_w) + ' if flow.trail else ''}{flow.path!r}"
+        path = f"{'_path(_walks[_m:]) + ' if flow.trail else ''}{flow.path!r}"
         maker = self._source.hold("e", _rejecter(end.name))
         self._source.line(flow, f"_fail((_i, {maker}({path}, {ast.unparse(message)}, {ast.unparse(flow.error)}, {record})))")
         return flow

@@ -65,8 +65,8 @@ class Fanning(Branches):
     def begun(self, flow: Flow) -> Flow:
         """Before the first child."""
         if not flow.child:
-            self._source.line(flow, "_rows = []; _end = None" if flow.trail else "_rows = []; _w = []; _end = None")
-        self._source.line(flow, f"_w.append({self.leaf(flow)})")
+            self._source.line(flow, "_rows = []; _end = None")
+        self._source.line(flow, f"_walk({self.leaf(flow)})")
         return flow
 
     def ended(self, here: StateDefinition, flow: Flow) -> None:
@@ -76,7 +76,7 @@ class Fanning(Branches):
             write(flow, f"if _end is None: _end = {here.name!r}")
         else:
             write(flow, "if not _rows: raise _Unusual  # one drop, however many children")
-            write(flow, "_extend(_rows); _walks(_w)")
+            write(flow, "_extend(_rows)")
             write(flow, f"_ends[_i] = _end or {here.name!r}")
         self.leave_loop(flow)
 

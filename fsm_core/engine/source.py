@@ -25,8 +25,8 @@ class Flow:
     """What is known at one point of the generated code.
 
     `path` and `arcs`: since the block began. `stack`: where the pushed networks that the record is in come back to.
-    `lent`: `_st` stands for this record already; None: it does if it is not None. `trail`: `_w` holds the blocks before
-    this one. `child`: inside of a fan-out. `message`, `error`: what `state.message` and `state.error` are, as atoms;
+    `lent`: `_st` stands for this record already; None: it does if it is not None. `trail`: the blocks before this one stand in
+    `_walks`, from `_m` on. `child`: inside of a fan-out. `message`, `error`: what `state.message` and `state.error` are, as atoms;
     `meta`: `_m` is the record's meta. `lets`: the names of the state, as atoms.
     """
 

@@ -58,5 +58,5 @@ class Streams(Catching):
             write(body, "try:")
             made = self._steps.made(loop, replace(inside.deeper(), record=replace(inside.record, held=True)))
             self.handler(catch, body)
-            write(body.deeper(), "break")
+            write(body.deeper(), "del _walks[_m:]; break")
         self.in_region(replace(made, depth=body.depth), lambda at: self.leave(here, at))

@@ -118,7 +118,7 @@ class Walking(Streams):
         for name, atom in (("_msg", flow.message), ("_err", flow.error)):
             if ast.unparse(atom) != name:
                 self._source.line(flow, f"{name} = {ast.unparse(atom)}")
-        self._source.line(flow, f"_w.append({self.leaf(flow)})")
+        self._source.line(flow, f"_walk({self.leaf(flow)})")
         self._source.line(flow, f"_b = {region.numbers[point]}  # {point[0]}")
         self._source.line(flow, "continue")
 
@@ -171,12 +171,10 @@ class Walking(Streams):
         write = self._source.line
         if flow.child:
             write(flow, f"if _end is None: _end = {end.name!r}")
-            write(flow, f"_w.append({self.leaf(flow)})")
+            write(flow, f"_walk({self.leaf(flow)})")
         else:
             if end.name != self.usual:
                 write(flow, f"_ends[_i] = {end.name!r}")
-            if flow.trail:
-                write(flow, "_walks(_w)")
             number = self.leaf(flow, drop)
             self.counted.append(number)
             write(flow, f"_n{number} += 1")
