@@ -24,10 +24,11 @@ def spelling_findings(definition: Definition, steps: Steps) -> Iterator[Finding]
             seen[name] += 1
             where[name] = mark
     yield from _routes(definition)
+    written = {a.path[0] for state in definition.states.values() for a in state.assigns}  # of two, the one that is only read is the slip
     given = {str(n) for test in definition.tests if isinstance(test.get("given"), dict) for n in test["given"]}
     for name, count in seen.items():
         near = next((n for n in (*seen, *given) if count == 1 and n not in (name,) and name not in given and one_slip(name, n)), None)
-        if near is not None and (seen[near] > 1 or near in given or near > name):
+        if near is not None and (seen[near] > 1 or near in given or (name in written, name) < (near in written, near)):
             yield Finding(301, "info", f"the field '{name}' stands nowhere else", where[name], f"did you mean '{near}'?")
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import keyword
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +10,7 @@ from fsm_core.definition import Code, Host, Rules
 from fsm_core.document.composing import step
 from fsm_core.document.report import Report
 from fsm_core.expressions import parse_code
+from fsm_core.expressions.hints import syntax_hint
 
 _TYPES = ("inline", "builtin", "custom", "registered")
 _JSON_TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
@@ -60,19 +59,8 @@ def _text(report: Report, text: str, pointer: str) -> Code | None:
     try:
         return report.judge(parse_code(text, report.document.mark(pointer)))
     except SyntaxError as error:
-        report.say(106, f"not Python: {error.msg}", pointer, syntax_hint(text, error))
+        report.say(106, f"not Python: {error.msg.removesuffix(' (detected at line 1)')}", pointer, syntax_hint(text, error))
         return None
-
-
-def syntax_hint(text: str, error: SyntaxError) -> str:
-    """What to do about a text that is no Python."""
-    if (word := next((w for w in re.findall(r"\.([a-z]+)\b", text) if keyword.iskeyword(w)), None)) is not None:
-        return f"`{word}` is a word of Python: write ['{word}'] instead of .{word}"
-    if "was never closed" in str(error.msg) or "unterminated" in str(error.msg):
-        return "in { } a comma ends the value: put quotes around the whole formula"
-    if re.search(r"&&|\|\||(?<![=!<>])=(?!=)|!(?!=)", text):
-        return "`and`, `or`, `not`, and == for a comparison"
-    return "names that are Python words are written data['from']"
 
 
 def parse_formula(report: Report, text: str, pointer: str) -> Code | None:
@@ -90,7 +78,7 @@ def _registered(report: Report, spec: dict[str, Any], name: str, pointer: str) -
         place = report.table.get(name, name)
         function = _imported(place) if ":" in place else None
     if function is None:
-        report.say(111, f"no function '{name}'", pointer, "give it in `functions=`")
+        report.say(111, f"no function '{name}'", pointer, "give it by `functions:` in the worker's file, by --function, or by functions=")
     return Code("callable", name, None, function, report.document.mark(pointer), (), _host(report, spec, name, pointer))
 
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from fsm_core.definition import Assign, Code
-from fsm_core.document.codes import parse_formula, syntax_hint
+from fsm_core.document.codes import parse_formula
 from fsm_core.document.composing import step
 from fsm_core.document.report import Report
 from fsm_core.expressions import parse_code, path_of
+from fsm_core.expressions.hints import syntax_hint
 from fsm_core.expressions.names import BUILTINS, FORMULA_NAMES, HELPERS
 
 _STEP = re.compile(r"""\[\s*(?:'([^']*)'|"([^"]*)")\s*\]|([^.\[\]]+)""")
@@ -108,7 +109,7 @@ def _formula(report: Report, text: Any, pointer: str) -> ast.expr:
     try:
         code = parse_code(text if isinstance(text, str) else str(text))
     except SyntaxError as error:
-        report.say(106, f"not Python: {error.msg}", pointer, syntax_hint(str(text), error))
+        report.say(106, f"not Python: {error.msg.removesuffix(' (detected at line 1)')}", pointer, syntax_hint(str(text), error))
         return NULL
     if code.kind != "formula" or not isinstance(code.tree, ast.expr):
         report.say(112, "a formula is an expression, not a lambda or def", pointer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fsm_core.explaining.story import Change, Story, Visit
-from fsm_core.explaining.words import failure_line, value
+from fsm_core.explaining.words import end_line, failure_line, value
 from fsm_core.graph.page import document
 from fsm_core.graph.texts import shown
 
@@ -25,7 +25,7 @@ _SIGNS = {"added": "+", "removed": "−", "changed": "~"}
 def page(story: Story, source: str | None = None) -> str:
     """The text of an HTML document; `source` is the generated code, shown at the foot."""
     body = [f"<h1>{shown(story.machine)} <small>one record, step by step</small></h1>", f"<p>{shown(story.description)}</p>" if story.description else "",
-            _folded("the record", value(story.record, 100_000)), "<ol>", *(_visit(story, visit) for visit in story.visits), "</ol>", _end(story)]
+            _shown("the record", value(story.record, 100_000)), "<ol>", *(_visit(story, visit) for visit in story.visits), "</ol>", _end(story)]
     if story.unfused:
         rows = "".join(f"<tr><td>{shown(state)}</td><td>{shown(why)}</td></tr>" for state, why in story.unfused)
         body.append(f"<h2>Not fused</h2><table><tr><th>state</th><th>why</th></tr>{rows}</table>")
@@ -37,9 +37,10 @@ def page(story: Story, source: str | None = None) -> str:
 def _visit(story: Story, visit: Visit) -> str:
     failed = story.failure is not None and visit is story.visits[-1]
     rows = "".join(_rows(visit))
-    if failed and story.failure is not None:
+    if failed and story.failure is not None and story.failure.get("reason") != "rejected":  # the last line says that
         rows += f'<div class="row bad">{shown(failure_line(story.failure))}</div>'
-    after = _folded("the record after it", value(visit.after, 100_000)) if visit.after is not None else ""
+    fold = _shown if visit is story.visits[-1] else _folded
+    after = fold("the record after it", value(visit.after, 100_000)) if visit.after is not None else ""
     return f'<li class="visit{" failed" if failed or visit.error else ""}"><b>{shown(visit.state)}</b> <span class="soft">{shown(visit.description)}</span>{rows}{after}</li>'
 
 
@@ -65,9 +66,12 @@ def _changed(change: Change) -> str:
 
 
 def _end(story: Story) -> str:
-    if story.failure is not None:
-        return f'<p class="end bad">dead letter: {shown(failure_line(story.failure))}</p>'
-    return f'<p class="end">ends in {shown(str(story.end))} ({shown(str(story.outcome))})</p>'
+    line = shown(end_line(story.end, story.outcome, story.failure))
+    return f'<p class="end{" bad" if story.failure is not None else ""}">{line}</p>'
+
+
+def _shown(title: str, text: str) -> str:
+    return _folded(title, text).replace("<details>", "<details open>", 1)
 
 
 def _folded(title: str, text: str) -> str:

@@ -14,6 +14,15 @@ def value(of: Any, most: int = MOST) -> str:
     return text if len(text) <= most else text[:most - 1] + "…"
 
 
+def end_line(end: str | None, outcome: str | None, failure: Any) -> str:
+    """How a walk ended: `ends in accepted (output)`, `ends in rejected (dead letter): …`, `dead letter: transform in …`."""
+    if failure is None:
+        return f"ends in {end} ({outcome})"
+    if failure.get("reason") == "rejected":
+        return f"ends in {failure['state']} (dead letter): {failure.get('message', '')}"
+    return f"dead letter: {failure_line(failure)}"
+
+
 def failure_line(failure: Any) -> str:
     """`validate in state row, set.total, TypeError: …` of a failure as data."""
     where = ", ".join(str(failure[key]) for key in ("state", "function", "error") if failure.get(key))

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping
 
 from fsm_core.definition import Severity
+from fsm_core.expressions.hints import method_hint
 from fsm_core.expressions.library import LITERALS, SIGNATURES
 from fsm_core.expressions.names import BUILTINS, HELPERS, LAZY_HELPERS, METHODS, MUTATORS, PADDERS, is_dunder
 from fsm_core.expressions.patterns import explodes, pattern_error
@@ -110,7 +111,7 @@ class CallRules(ast.NodeVisitor):
 
     def _method(self, method: str, value: ast.expr, node: ast.Call) -> None:
         if is_dunder(method) or method not in METHODS:
-            self.say(410, f"the method '{method}' is not allowed")
+            self.say(410, f"the method '{method}' is not allowed", method_hint(method, METHODS - MUTATORS))
         elif method in MUTATORS:
             self.say(331, f".{method}() changes a value in place", "build a new one", "error" if self.formula else "warning")
         elif method in PADDERS and not (node.args and _literal(node.args[0])):

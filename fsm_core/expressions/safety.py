@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from fsm_core.definition import Code, Finding, Mark, Severity
 from fsm_core.expressions.calls import CallRules
+from fsm_core.expressions.hints import name_hint
 from fsm_core.expressions.names import (
     BUILTINS,
     ERROR_NAMES,
@@ -95,7 +96,7 @@ class _AllowList(CallRules):
         self.arities, self.patterns = arities, patterns
         self.wide = frozenset(names) - {"params"}
         self.formula = code.kind == "formula"
-        self.mark = code.mark
+        self.mark, self.text = code.mark, code.source
         self.names = names
         self.params = params
         self.findings: list[Finding] = []
@@ -152,7 +153,7 @@ class _AllowList(CallRules):
         if hasattr(builtins, name):
             self.say(410, f"'{name}' is not allowed here")
         else:
-            self.say(110, f"undefined name '{name}'", f"a field is data.{name}" if self.formula else "")
+            self.say(110, f"undefined name '{name}'", name_hint(name, {*self.names, *self.arities, *BUILTINS, *HELPERS}, self.text if self.formula else ""))
 
     def visit_Attribute(self, node: ast.Attribute) -> None:  # noqa: N802  # NodeVisitor's name
         if is_dunder(node.attr):

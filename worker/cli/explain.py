@@ -88,7 +88,8 @@ def _record(value: bytes) -> dict[str, Any]:
     try:
         return decode(value)
     except Malformed as error:
-        print(f"the record is malformed, as the worker would say of it: {error}", file=sys.stderr)
+        several = len(value.splitlines()) > 1
+        print(f"the record is malformed, as the worker would say of it: {error}{'; --record takes one record' if several else ''}", file=sys.stderr)
         raise typer.Exit(Exit.ERRORS) from None
 
 
@@ -131,18 +132,23 @@ def _print(story: Story) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from fsm_core.explaining.words import failure_line
+    from fsm_core.explaining.words import end_line
 
     console = Console(soft_wrap=True, highlight=False)
-    console.print(Text(story.machine, "bold"), Text(story.description, "dim"))
+    console.print(_titled(story.machine, "bold", story.description))
     for visit in story.visits:
         _print_visit(console, visit)
-    if story.failure is not None:
-        console.print(Text(f"dead letter: {failure_line(story.failure)}", "bold red"))
-    else:
-        console.print(Text(f"ends in {story.end} ({story.outcome})", "bold green" if story.outcome == "output" else "bold"))
+    style = "bold red" if story.failure is not None else "bold green" if story.outcome == "output" else "bold"
+    console.print(Text(end_line(story.end, story.outcome, story.failure), style))
     for state, why in story.unfused:
         console.print(Text(f"not fused: {state}: {why}", "dim"))
+
+
+def _titled(name: str, style: str, description: str) -> Any:
+    """A name with what it is for; without colours, too, one can tell them apart."""
+    from rich.text import Text
+
+    return Text.assemble((name, style), (f": {description}" if description else "", "dim"))
 
 
 def _print_visit(console: Any, visit: Visit) -> None:
@@ -150,7 +156,7 @@ def _print_visit(console: Any, visit: Visit) -> None:
 
     from fsm_core.explaining.words import failure_line, value
 
-    console.print(Text("● " + visit.state, "bold cyan"), Text(visit.description, "dim"))
+    console.print(_titled(f"● {visit.state}", "bold cyan", visit.description))
     for name, of in visit.lets.items():
         console.print(Text(f"    let {name} = {value(of)}", "dim"))
     for change in visit.changes:

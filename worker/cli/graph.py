@@ -38,7 +38,7 @@ def graph(
     """
     from fsm_core import graph as drawing
 
-    shape = drawing.shape_of(machines.definition_of(machines.given(machine, trust, function, param), json_))
+    shape = drawing.shape_of(machines.outline_of(machines.given(machine, trust, function, param), json_))
     draw = {Format.MERMAID: drawing.mermaid, Format.DOT: drawing.dot, Format.SVG: drawing.svg, Format.HTML: drawing.page}[form]
     try:
         text = draw(shape)

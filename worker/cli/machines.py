@@ -46,6 +46,20 @@ def definition_of(machine: Given, as_json: bool = False) -> Definition:
     return _judged(lambda: parse(load_document(machine.source, machine.trusted), machine.functions, machine.params), machine, as_json)
 
 
+def outline_of(machine: Given, as_json: bool = False) -> Definition:
+    """The definition for who only looks at it: functions of the host may be missing. Exits as `definition_of` does."""
+    from fsm_core.document import examine, load_document
+    from fsm_core.errors import DocumentError
+
+    def read() -> Definition:
+        definition, findings = examine(load_document(machine.source, machine.trusted), machine.functions, machine.params)
+        if definition is None:
+            raise DocumentError(findings)
+        return definition
+
+    return _judged(read, machine, as_json)
+
+
 def machine_of(machine: Given, as_json: bool = False) -> Machine:
     """The machine, ready to run; exits as `definition_of` does."""
     from fsm_core.engine.machine import Machine
