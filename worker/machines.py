@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from worker.config.models import WorkerConfig
 from worker.config.rules import resolve
 from worker.delivery.dead_letters import DeadLetters
 from worker.delivery.routing import Router
+from worker.importing import import_from, search_last
 from worker.runtime.observation import MachineView
 from worker.runtime.ports import TopicFacts
 from worker.runtime.processing import Active
@@ -40,15 +40,16 @@ class Prepared:
 
 
 def import_functions(loaded: LoadedConfig) -> dict[str, Callable[..., Any]]:
-    """What a machine may call by name; raises ConfigError naming all that cannot be imported."""
+    """What a machine may call by name, from the worker file's directory too; raises ConfigError naming all that cannot be imported."""
     found, findings = {}, []
+    if loaded.config.trust:
+        search_last(loaded.path.parent)  # a trusted machine names modules itself
     for name, target in loaded.config.functions.items():
-        module, _, attribute = target.partition(":")
         try:
-            found[name] = getattr(importlib.import_module(module), attribute)
+            found[name] = import_from(loaded.path.parent, target)
         except Exception as error:  # noqa: BLE001 - a module that is imported raises what it pleases
             findings.append(Finding(111, "error", f"functions.{name}: cannot import {target}: {type(error).__name__}: {error}",
-                                    loaded.document.mark(("functions", name)), "write module:attribute"))
+                                    loaded.document.mark(("functions", name)), f"write module:attribute; the module is looked for in {loaded.path.resolve().parent}, too"))
     if findings:
         raise ConfigError(findings)
     return found

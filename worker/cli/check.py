@@ -34,9 +34,9 @@ def check(
         raise typer.BadParameter("give either MACHINE or -c FILE", param_hint="MACHINE")
     params, functions = options.params(param), options.functions(function)
     if config is not None:
-        findings = of_worker(config, trust, functions, params)
+        findings = of_worker(config, options.trusted(trust), functions, params)
     else:
-        findings = of_machine(machine, trust, functions or None, params)  # without any, a `ref` is left to a worker file
+        findings = of_machine(machine, options.trusted(trust), functions or None, params)  # without any, a `ref` is left to a worker file
     report(findings, json_)
     failing = {"error", "warning"} if strict else {"error"}
     raise typer.Exit(Exit.ERRORS if any(f.severity in failing for f in findings) else Exit.OK)

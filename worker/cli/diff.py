@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from worker.cli import machines, options
+from worker.cli import machines
 from worker.cli.exit_codes import Exit
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ def diff(
     from fsm_core.errors import FsmError
     from fsm_core.explaining.comparing import Comparison
 
-    settings = _settings(config, bootstrap)
-    given = [_given(path, settings if config else None, trust, options.functions(function), options.params(param)) for path in (old, new)]
+    settings, given = _given(config, bootstrap, (old, new), trust, function, param)
     text = settings.input.format == "text" if settings is not None else _is_text(source)
     first, second = (machines.machine_of(one, json_).bind(failure_values=True, codec=TEXT if text else JSON) for one in given)
     comparison = Comparison(examples)
@@ -74,22 +73,19 @@ async def _compare(old: Any, new: Any, batches: AsyncIterator[Batch], comparison
         raise typer.Exit(Exit.UNAVAILABLE) from None
 
 
-def _given(path: Path, settings: Any, trust: bool, functions: dict[str, Any], params: dict[str, Any]) -> machines.Given:
-    if settings is None:
-        return machines.Given(path, trust, functions, params)
-    return machines.Given(path, trust or settings.trust, {**settings.functions, **functions}, {**settings.params, **params})
-
-
-def _settings(config: Path | None, bootstrap: str | None) -> Any:
-    """The worker's settings, those of a bare broker, or None: the records are in a file."""
+def _given(config: Path | None, bootstrap: str | None, paths: Sequence[Path], trust: bool, function: Sequence[str] | None,
+           param: Sequence[str] | None) -> tuple[Any, list[machines.Given]]:
+    """The worker's settings, those of a bare broker, or None (the records are in a file); and each machine with what it is given."""
     from worker.config import ConfigError, load_config
     from worker.config.models import DeadLetterConfig, InputConfig, KafkaConfig, WorkerConfig
 
+    plain = [machines.given(path, trust, function, param) for path in paths]
     if config is None:
         return None if bootstrap is None else WorkerConfig(machine={"-": None}, kafka=KafkaConfig(bootstrap_servers=bootstrap),
-                                                           input=InputConfig(topics=("-",)), dead_letter=DeadLetterConfig(topic="_"))
+                                                           input=InputConfig(topics=("-",)), dead_letter=DeadLetterConfig(topic="_")), plain
     try:
-        return load_config(config, [] if bootstrap is None else [f"kafka.bootstrap_servers={bootstrap}"]).config
+        loaded = load_config(config, [] if bootstrap is None else [f"kafka.bootstrap_servers={bootstrap}"])
+        return loaded.config, [machines.of_worker(loaded, trust, one.functions, one.params, path) for one, path in zip(plain, paths, strict=True)]
     except ConfigError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(Exit.CONFIG) from None

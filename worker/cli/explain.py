@@ -99,11 +99,12 @@ def _from_worker(path: Path, at: str | None, record: str | None, trust: bool, fu
 
     try:
         loaded = load_config(path)
+        given = machines.of_worker(loaded, trust, functions, params)
     except ConfigError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(Exit.CONFIG) from None
     settings = loaded.config
-    built = machines.machine_of(machines.Given(settings.machine, trust or settings.trust, {**settings.functions, **functions}, {**settings.params, **params}))
+    built = machines.machine_of(given)
     if at is None:
         return built, _read(record), None
     from worker.cli.records import record_at

@@ -17,6 +17,7 @@ from worker.cli.exit_codes import Exit
 if TYPE_CHECKING:
     from fsm_core.definition import Definition
     from fsm_core.engine.machine import Machine
+    from worker.config import LoadedConfig
 
 Trust = Annotated[bool, typer.Option("--trust", help="Read it as a trusted document.")]
 Param = Annotated[list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Override a param of the machine.")]
@@ -36,7 +37,15 @@ class Given:
 
 def given(source: Path, trust: bool, function: Sequence[str] | None, param: Sequence[str] | None) -> Given:
     """The options of a verb that takes MACHINE; malformed ones are usage errors."""
-    return Given(source, trust, options.functions(function), options.params(param))
+    return Given(source, options.trusted(trust), options.functions(function), options.params(param))
+
+
+def of_worker(loaded: LoadedConfig, trust: bool, functions: dict[str, Any], params: dict[str, Any], source: Path | None = None) -> Given:
+    """The machine of a worker file, or another one in its place, with what the file gives it; raises ConfigError where that cannot be imported."""
+    from worker.machines import import_functions
+
+    settings = loaded.config
+    return Given(source or settings.machine, trust or settings.trust, {**import_functions(loaded), **functions}, {**settings.params, **params})
 
 
 def definition_of(machine: Given, as_json: bool = False) -> Definition:

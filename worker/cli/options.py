@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import typer
+
+from worker.importing import import_from, search_last
 
 
 def pairs(values: Sequence[str] | None, option: str) -> dict[str, str]:
@@ -25,8 +27,15 @@ def params(values: Sequence[str] | None) -> dict[str, Any]:
     return dict(pairs(values, "--param"))
 
 
+def trusted(trust: bool) -> bool:
+    """The value of `--trust`; what it trusts may name modules itself, so the current directory is searched, last."""
+    if trust:
+        search_last(Path.cwd())
+    return trust
+
+
 def functions(values: Sequence[str] | None) -> dict[str, Callable[..., Any]]:
-    """Functions of `--function`, imported; a target that is no `module:attribute` of a callable is a usage error."""
+    """Functions of `--function`, imported, the current directory searched last; one that cannot be is a usage error."""
     return {name: _imported(target) for name, target in pairs(values, "--function").items()}
 
 
@@ -35,7 +44,7 @@ def _imported(target: str) -> Callable[..., Any]:
     if not (module and colon and attribute):
         raise typer.BadParameter(f"{target!r} is not module:attribute", param_hint="--function")
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        found = import_from(Path.cwd(), target)
     except Exception as error:  # noqa: BLE001 - whatever an import raises, the option names something that is not there
         raise typer.BadParameter(f"cannot import {target}: {type(error).__name__}: {error}", param_hint="--function") from None
     if not callable(found):

@@ -51,7 +51,7 @@ def stream(
     from fsm_core.streams.stream import Request
 
     try:
-        fsm = AsyncSimpleFSM(str(machine), trust, options.functions(function), options.params(param))
+        fsm = AsyncSimpleFSM(str(machine), options.trusted(trust), options.functions(function), options.params(param))
         config = CoreStreamConfig(chunk_size=chunk_size, parallelism=parallelism, memory_limit_mb=memory_limit_mb)
         request = Request(input, output, error_output, dead_letter, append, input_format, output_format)
         summary, interrupted = asyncio.run(_run(fsm, request, config, show=sys.stderr.isatty()))

@@ -28,7 +28,7 @@ def test(
     Example: fsm-worker test orders.yaml --param late_after=60
     """
     params, functions = options.params(param), options.functions(function)
-    answers = [_of_machine(path, trust, functions, params, quiet=json_) for path in machines]
+    answers = [_of_machine(path, options.trusted(trust), functions, params, quiet=json_) for path in machines]
     ok = all(answer["ok"] for answer in answers)
     if json_:
         print(json.dumps({"ok": ok, "machines": answers}))
