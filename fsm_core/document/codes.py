@@ -28,8 +28,10 @@ def parse_function(report: Report, spec: Any, pointer: str) -> Code | None:
     if not isinstance(spec, dict):
         report.say(112, f"a function is a text or an object, not {type(spec).__name__}", pointer)
         return None
-    report.keys(spec, pointer, ("type", "code", "ref", "name", "pure", "idempotent", "description", "mode", "timeout", "args", "into"),
-                ("retry", "params", "module"))
+    report.keys(spec, pointer, ("type", "code", "ref", "name", "pure", "idempotent", "description", "mode", "timeout", "args", "into", "retry"),
+                ("params", "module"))
+    if "retry" in spec:
+        report.say(100, "`retry` belongs to the state, not to its function", step(pointer, "retry"), "write it beside `functions:`")
     kind = spec.get("type", "inline" if "code" in spec else "registered")
     if kind not in _TYPES:
         report.say(100, f"unknown function type `{kind}`", step(pointer, "type"), "one of " + ", ".join(_TYPES))

@@ -44,7 +44,7 @@ class Report:
         """Take down what is wrong with a piece of code, and give it back."""
         bound = frozenset(self.constants) | frozenset(self.lets if self.names is None else self.names)
         self.findings += judge(code, trusted=self.trusted, params=self.params, bound=bound, arities=self.arities,
-                               patterns=self.patterns, reads_record=self.names is None)
+                               patterns=self.patterns, reads_record=self.names is None, lets=frozenset(self.lets if self.names is None else ()))
         if code.kind != "formula" or not self.lets or code.tree is None or self.names is not None:
             return code
         used = {n.id for n in ast.walk(code.tree) if isinstance(n, ast.Name)}

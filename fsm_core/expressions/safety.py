@@ -33,11 +33,11 @@ _LOOPS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 def judge(code: Code, *, trusted: bool, params: Iterable[str] = (), bound: frozenset[str] = frozenset(),
           arities: Mapping[str, int] = _NO_ARITIES, patterns: Mapping[str, str] = _NO_PATTERNS,
-          reads_record: bool = True) -> list[Finding]:
+          reads_record: bool = True, lets: frozenset[str] = frozenset()) -> list[Finding]:
     """Everything that is wrong with the code: 410 unsafe, 110 unknown name, 112 wrong parameters, 115, 190, 331.
 
     A formula sees the `bound` names (let, define, a define's parameters) and calls the defines of `arities`; `patterns`
-    are the texts that define gives names to. A define does not read the record.
+    are the texts that define gives names to. A define does not read the record; `lets` are the bound names that may hold of it.
     """
     tree = code.tree
     if tree is None:
@@ -52,7 +52,7 @@ def judge(code: Code, *, trusted: bool, params: Iterable[str] = (), bound: froze
         names = {a.arg for a in tree.args.args}
         return _AllowList(code, names, frozenset(), trusted).run(tree.body)
     known = set(FORMULA_NAMES if reads_record else {"params"}) | bound
-    return _AllowList(code, known, frozenset(params), trusted, arities, patterns).run(tree)
+    return _AllowList(code, known, frozenset(params), trusted, arities, patterns, bound - lets).run(tree)
 
 
 def _parameters(tree: ast.AST, mark: Mark) -> list[Finding]:
@@ -91,10 +91,10 @@ class _AllowList(CallRules):
     """One walk over one piece of code. `names` grows and shrinks with lambdas and loops."""
 
     def __init__(self, code: Code, names: set[str], params: frozenset[str], trusted: bool,
-                 arities: Mapping[str, int] = _NO_ARITIES, patterns: Mapping[str, str] = _NO_PATTERNS) -> None:
+                 arities: Mapping[str, int] = _NO_ARITIES, patterns: Mapping[str, str] = _NO_PATTERNS, tables: frozenset[str] = frozenset()) -> None:
         self.trusted = trusted
         self.arities, self.patterns = arities, patterns
-        self.wide = frozenset(names) - {"params"}
+        self.wide = frozenset(names) - tables - {"params"}
         self.formula = code.kind == "formula"
         self.mark, self.text = code.mark, code.source
         self.names = names

@@ -125,7 +125,7 @@ def test_top_level(line: str, code: int) -> None:
 @pytest.mark.parametrize(("state", "code"), [
     ("set: {a: =}", 106), ("set: {a: =1 +}", 106), ("set: {a: data.x}", 116), ("set: {a: [{=for: x}]}", 106), ("set: {a: {=for: x}}", 100),
     ("set: {a..b: 1}", 112), ("set: {a: '=lambda s: 1'}", 112), ("functions: {transform: {ref: nope}}", 111),
-    ("functions: {transform: {ref: 'os:system'}}", 111), ("functions: {transform: {ref: f, mode: chunk}}", 112),
+    ("functions: {transform: {ref: 'os:system'}}", 111), ("functions: {transform: {ref: f, retry: {attempts: 2}}}", 100), ("functions: {transform: {ref: f, mode: chunk}}", 112),
     ("functions: {transform: {type: magic, code: '1'}}", 100), ("functions: {transform: 3}", 112), ("functions: {tranform: x}", 100),
     ("functions: {validate: {required: id}}", 100), ("functions: {validate: {types: {a: text}}}", 112),
     ("functions: {validate: {ranges: {a: [1]}}}", 112), ("key: =data.x", 100), ("is_start: maybe", 100), ("on_error: nowhere", 104),
