@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import copy
 from typing import Any
 
 from fsm_core.definition import Code
 from fsm_core.expressions import rewrite_formula
+from fsm_core.expressions.trees import copied
 
 Place = tuple[str, tuple[str | int, ...], bool]
 """A name, the steps from it, and whether a step that meets nothing gives null (`has`, `coalesce`, `.get`)."""
@@ -24,7 +24,7 @@ def expression(code: Any) -> ast.expr | None:
     if not isinstance(code.tree, ast.Lambda) or len(code.tree.args.args) not in (1, 2):
         return None
     first = code.tree.args.args[0].arg
-    body = _Plain(first, len(code.tree.args.args) == 1).visit(copy.deepcopy(code.tree.body))
+    body = _Plain(first, len(code.tree.args.args) == 1).visit(copied(code.tree.body))
     return body if isinstance(body, ast.expr) else None
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import copy
 from dataclasses import dataclass
 
 from fsm_core.engine.finite import Verdict, verdict
+from fsm_core.expressions.trees import copied
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _counted(tree: ast.expr) -> ast.expr:
 
 def _own(tree: ast.expr, names: set[str]) -> ast.expr:
     """A copy in which loop variables are called as locals of the generated code are."""
-    made = copy.deepcopy(tree)
+    made = copied(tree)
     for node in ast.walk(made):
         if isinstance(node, ast.Name) and node.id in names:
             node.id = f"_{node.id}"

@@ -7,12 +7,12 @@ nothing. In it the record is called `_d` and the moment `_now`. Anything else is
 from __future__ import annotations
 
 import ast
-import copy
 import math
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from fsm_core.expressions.names import BUILTINS, METHODS, MUTATORS
+from fsm_core.expressions.trees import copied
 
 RECORD = "_d"
 NOW = "_now"
@@ -46,7 +46,7 @@ def fuse(tree: ast.AST, names: Collection[str], formula: bool, lets: Collection[
     `names`: the globals that may be used; `constants`: those of them whose values never change.
     """
     renaming = _formula_renaming() if formula else _lambda_renaming(tree)
-    body = copy.deepcopy(tree if formula else tree.body)  # type: ignore[attr-defined]  # a Lambda, looked at above
+    body = copied(tree if formula else tree.body)  # type: ignore[attr-defined]  # a Lambda, looked at above
     renaming.allowed = BUILTINS | {n for n in names if not n.startswith("_") or n.startswith("_fsm_")}
     renaming.lets, renaming.constants = frozenset(lets), constants
     fused = renaming.visit(body)

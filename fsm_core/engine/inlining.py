@@ -6,13 +6,13 @@ Each form is the plain one on the operands that it tests for and the guard itsel
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Collection, Mapping
 from typing import Final
 
 from fsm_core.engine.finite import is_number
 from fsm_core.engine.source import Source
 from fsm_core.engine.uses import field_read
+from fsm_core.expressions.trees import copied
 
 _OPERATORS: Final = {"_fsm_mul": "*", "_fsm_add": "+", "_fsm_mod": "%"}
 _SMALL: Final = 2**53
@@ -22,7 +22,7 @@ _ROUNDER: Final = 1.5 * 2**52
 
 def text_of(tree: ast.expr, source: Source) -> str:
     """The expression as text."""
-    return ast.unparse(ast.fix_missing_locations(_Inliner(source).visit(copy.deepcopy(tree))))
+    return ast.unparse(ast.fix_missing_locations(_Inliner(source).visit(copied(tree))))
 
 
 def rounded(value: ast.expr, names: Collection[str]) -> ast.expr | None:

@@ -7,7 +7,6 @@ than it would have makes no difference: the interpreter has the last word on a r
 from __future__ import annotations
 
 import ast
-import copy
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
@@ -17,6 +16,7 @@ from fsm_core.engine.loops import Loops, needs_lines
 from fsm_core.engine.record import Record, is_atom
 from fsm_core.engine.source import Flow, Source
 from fsm_core.engine.uses import FieldRead, field_read, uses
+from fsm_core.expressions.trees import copied
 
 
 def build(source: Source, flow: Flow) -> Flow:
@@ -51,7 +51,7 @@ def read(tree: ast.expr, source: Source, flow: Flow, sure: bool = True) -> tuple
     if uses(tree).whole:
         flow = build(source, flow)
     reading = _Reading(tree, source, flow, sure)
-    made = reading.visit(copy.deepcopy(tree))
+    made = reading.visit(copied(tree))
     assert isinstance(made, ast.expr)
     return ast.fix_missing_locations(made), replace(flow, record=reading.record)
 

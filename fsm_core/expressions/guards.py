@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Iterable
 from typing import Any, Final, cast
+
+from fsm_core.expressions.trees import copied
 
 MOST_BITS: Final = 4096
 LONGEST_RANGE: Final = 100_000
@@ -117,7 +118,7 @@ _OPERATORS: Final[dict[type[ast.operator], str]] = {
 
 def insert_guards(tree: ast.AST) -> ast.AST:
     """A new tree in which the dangerous operators and calls are guarded; the given tree stays as it is."""
-    return cast(ast.AST, ast.fix_missing_locations(_Guarding().visit(copy.deepcopy(tree))))
+    return cast(ast.AST, ast.fix_missing_locations(_Guarding().visit(copied(tree))))
 
 
 class _Guarding(ast.NodeTransformer):

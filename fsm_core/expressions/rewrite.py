@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import copy
 from typing import Any, cast
 
 from fsm_core.expressions.names import STATE_NAMES
+from fsm_core.expressions.trees import copied
 
 READ = "_fsm_read"
 COALESCE = "_fsm_coalesce"
@@ -17,7 +17,7 @@ def rewrite_formula(tree: ast.AST) -> ast.expr:
 
     Compile it as the body of a function (`lambda data, state, params: …`): lambdas in it close over those names.
     """
-    new = _DotRule().visit(copy.deepcopy(tree))
+    new = _DotRule().visit(copied(tree))
     return cast(ast.expr, ast.fix_missing_locations(new))
 
 
