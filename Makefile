@@ -6,7 +6,7 @@ FAST := unit conformance properties simulation
 SLOW := contracts kafka chaos
 present = $(wildcard $(addprefix tests/,$(1)))
 
-.PHONY: setup demo test check lint fast thorough slow browser ops bench reference lock clean
+.PHONY: setup demo test check lint fast thorough language slow browser ops bench reference lock clean
 
 setup: .venv/.ready
 
@@ -32,12 +32,18 @@ lint: setup
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+# On every core; what asks for a process without other threads (mark `alone`) runs by itself.
 fast: setup
-	@$(BIN)/python -m pytest -q $(call present,$(FAST))
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m 'not alone' $(call present,$(FAST))
+	@$(BIN)/python -m pytest -q -m alone tests/unit
 
 # The properties and the simulation with twenty times the examples.
 thorough: setup
-	@FSM_EXAMPLES=20 $(BIN)/python -m pytest -q --timeout=3600 tests/properties tests/simulation/test_invariants.py
+	@FSM_EXAMPLES=20 $(BIN)/python -m pytest -q -n auto --dist worksteal --timeout=3600 tests/properties tests/simulation/test_invariants.py
+
+# Ten thousand random machines over the whole language: compiled is interpreted.
+language: setup
+	@FSM_EXAMPLES=100 $(BIN)/python -m pytest -q -n auto --dist worksteal --timeout=3600 tests/properties/test_engine_whole.py
 
 # The real broker is the embedded one unless the caller names another provider.
 slow: setup

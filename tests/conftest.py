@@ -20,6 +20,7 @@ MakeTopic = Callable[..., str]
 def pytest_configure(config: pytest.Config) -> None:
     for tier in TIERS:
         config.addinivalue_line("markers", f"{tier}: the tests of tests/{tier}")
+    config.addinivalue_line("markers", "alone: needs a process in which no other thread runs, so none of pytest-xdist's")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

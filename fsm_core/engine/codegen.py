@@ -34,7 +34,9 @@ from fsm_core.expressions.functions import text
 
 _STRAIGHT = 1500
 """Lines of generated code that may go into one way for each path; beyond them ways that meet share a block."""
-_MOST = 40_000
+_BLOCKS, _A_STATE, _MOST = 3000, 60, 40_000
+"""Lines in blocks: so many, and so many for each state, and never more than the last. A state takes about ten; where branches multiply in spite of
+blocks, the generator would work for seconds on code that no cache holds."""
 _BYTES = 256
 
 
@@ -118,7 +120,7 @@ def _compiled(job: Job) -> Compiled:
     except (TooLarge, RecursionError):
         pass
     try:
-        return _written(job, shape.heads | shape.joins, _MOST)
+        return _written(job, shape.heads | shape.joins, min(_BLOCKS + _A_STATE * len(job.definition.states), _MOST))
     except RecursionError:
         raise TooLarge("more states in a row than the generator can follow") from None
 

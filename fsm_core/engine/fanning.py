@@ -20,8 +20,8 @@ class Fanning(Branches):
 
     _joins: frozenset[Point] | None
 
-    def in_region(self, flow: Flow, begin: Callable[[Flow], None]) -> None:
-        """The walk of one record, or of one child."""
+    def in_region(self, flow: Flow, begin: Callable[[Flow], None], spread: Point | None = None) -> None:
+        """The walk of one record, or of the children that a fan-out at the point `spread` makes; `TooLarge` if they come back there."""
         raise NotImplementedError
 
     def leave(self, here: StateDefinition, flow: Flow) -> None:
@@ -59,7 +59,7 @@ class Fanning(Branches):
         inside = replace(inside, record=self._child_record(fields, inside))
         if flow.lent is not False or self._joins is not None:
             write(inside, f"_st = _child({mine}, _d, _meta_of(_i), _now)")
-        self.in_region(inside, lambda at: self.leave(here, at))
+        self.in_region(inside, lambda at: self.leave(here, at), (here.name, flow.stack))
         self.ended(here, flow)
 
     def begun(self, flow: Flow) -> Flow:

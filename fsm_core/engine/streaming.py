@@ -59,4 +59,4 @@ class Streams(Catching):
             made = self._steps.made(loop, replace(inside.deeper(), record=replace(inside.record, held=True)))
             self.handler(catch, body)
             write(body.deeper(), "del _walks[_m:]; break")
-        self.in_region(replace(made, depth=body.depth), lambda at: self.leave(here, at))
+        self.in_region(replace(made, depth=body.depth), lambda at: self.leave(here, at), (here.name, flow.stack))

@@ -38,6 +38,7 @@ class Region:
     """One loop over blocks. `joins`: the points that have to be blocks of it; None: there is no loop."""
 
     joins: frozenset[Point] | None
+    spread: tuple[Point, ...] = ()
     depth: int = 0
     numbers: dict[Point, int] = field(default_factory=lambda: {("", ()): 0})
     todo: list[Point] = field(default_factory=list)
@@ -59,9 +60,12 @@ class Walking(Streams):
         """A whole region: from a point to wherever its records end."""
         self.in_region(flow, lambda inside: self.enter(start, inside, first=True))
 
-    def in_region(self, flow: Flow, begin: Callable[[Flow], None]) -> None:
+    def in_region(self, flow: Flow, begin: Callable[[Flow], None], spread: Point | None = None) -> None:
         """See `Fanning`."""
-        before, self._region = self._region, Region(self._joins)
+        before = self._region
+        if spread in before.spread:
+            raise TooLarge("a fan-out that its own children come back to")
+        self._region = Region(self._joins, before.spread if spread is None else (*before.spread, spread))
         if self._joins is None:
             begin(flow)
             self._region = before

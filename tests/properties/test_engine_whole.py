@@ -6,6 +6,8 @@ from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fsm_core import DocumentError, load
 from fsm_core.engine.batch import BatchResult
@@ -20,17 +22,32 @@ def everything(result: BatchResult) -> list[Any]:
     return [result.rows, result.failures, list(result.ends), sorted(result.states.items()), sorted(result.arcs.items()), sorted(result.drops.items())]
 
 
+def compare(r: Random, records: int) -> bool:
+    """Runs one random machine both ways over random records and hostile ones; was there compiled code to compare?"""
+    try:
+        made = load(machine(r), trusted=r.random() < 0.5)
+    except DocumentError:
+        return False
+    values = [*(record(r) for _ in range(records)), *HOSTILE]
+    assert repr(everything(made.run(values, None, 100.0))) == repr(everything(made.run_interpreted(values, None, 100.0)))
+    return made.source is not None
+
+
 @pytest.mark.parametrize("block", range(examples(4)))
 def test_compiled_is_interpreted(block: int) -> None:
     """Outputs with key order, routes, keys, headers, timestamps, failing state, function and exception, path and counts; no document crashes."""
     compiled = 0
     for seed in range(block * 25, block * 25 + 25):
-        r = Random(seed)
         try:
-            made = load(machine(r), trusted=r.random() < 0.5)
-        except DocumentError:
-            continue
-        values = [*(record(r) for _ in range(12)), *HOSTILE]
-        assert repr(everything(made.run(values, None, 100.0))) == repr(everything(made.run_interpreted(values, None, 100.0))), f"seed {seed}"
-        compiled += made.source is not None
+            compiled += compare(Random(seed), 12)
+        except BaseException as error:
+            error.add_note(f"seed {seed}")
+            raise
     assert compiled > 12
+
+
+@settings(max_examples=examples(15), deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_compiled_is_interpreted_where_machines_shrink(r: Random) -> None:
+    """The same by Hypothesis: four times slower, but what fails is made small, and it leans to the largest machines that the strategy has."""
+    compare(r, 4)

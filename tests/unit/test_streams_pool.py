@@ -19,6 +19,8 @@ from fsm_core.streams.children import may_fork
 from fsm_core.streams.process import MachineJob, Plan
 from tests.unit import stream_functions
 
+pytestmark = pytest.mark.alone
+
 SORTER: dict[str, Any] = json.loads((Path(__file__).parent / "seed" / "sorter.json").read_text())
 TWO = CoreStreamConfig(chunk_size=20, parallelism=2)
 
