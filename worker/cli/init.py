@@ -13,7 +13,7 @@ import typer
 from worker.cli import machines
 from worker.cli.exit_codes import Exit
 
-FILES = ("machine.yaml", "worker.yaml", "orders.jsonl", "README.md")
+FILES = ("machine.yaml", "worker.yaml", "orders.jsonl", "topics.py", "README.md")
 
 
 def init(
