@@ -46,6 +46,14 @@ def test_its_records_stream(project: Path) -> None:
     assert [answer[k] for k in ("total_records", "successful", "rejected", "dropped")] == [4, 2, 1, 1]
 
 
+def test_the_readme_shows_what_explain_says(project: Path) -> None:
+    """Of the project's machine, word for word."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    told = run("explain", "machine.yaml", "--record", '{"id": 1, "qty": 2, "price": 9.5}', cwd=project).stdout
+    assert told
+    assert f"\n```\n{told}```\n" in readme
+
+
 def test_nothing_is_overwritten(project: Path) -> None:
     """One file in the way, and none is written."""
     for file in project.iterdir():
