@@ -1,7 +1,7 @@
 """`python -m tests.chaos.crashing run …` is the worker that kills itself at a named point: FSM_CRASH=point:passings.
 
-FSM_WEAKEN=apart commits outputs and offsets in two transactions: what the tests must notice. The worker's own code knows nothing of
-this; its classes are wrapped here.
+FSM_WEAKEN=apart commits outputs and offsets in two transactions: what the tests must notice. FSM_PATIENCE is how many seconds a request
+may take, 60 for a worker. The worker's own code knows nothing of this; its classes are wrapped here.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+import worker.delivery.transaction as verbs
+import worker.wiring as wiring
 from worker.delivery.exactly_once import ExactlyOnce
 from worker.delivery.routing import Router
 from worker.kafka.consumer import KafkaConsumer
@@ -108,8 +110,21 @@ def _commit_apart(crash: Crash) -> None:
     KafkaTransactions.add_offsets = apart  # type: ignore[method-assign]
 
 
+def hurry(seconds: float) -> None:
+    """Requests and verbs end sooner, so that a test need not wait for a minute to see what follows."""
+    for name in ("consumer_options", "producer_options", "transaction_options"):
+        setattr(wiring, name, _sooner(getattr(wiring, name), seconds))
+    verbs.WAIT_SECONDS = seconds
+
+
+def _sooner(options: Callable[..., dict[str, Any]], seconds: float) -> Callable[..., dict[str, Any]]:
+    return lambda *args, **named: {**options(*args, **named), "request_timeout_ms": int(seconds * 1000)}
+
+
 if __name__ == "__main__":
     from worker.cli.app import main
 
+    if patience := float(os.environ.get("FSM_PATIENCE") or 0):
+        hurry(patience)
     install(Crash(os.environ.get("FSM_CRASH", "")), os.environ.get("FSM_WEAKEN", ""))
     main()

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from tests.chaos.rig import Topics, await_true
+from tests.chaos.rig import Topics, Worker, await_true
 
 
 def read_all(bootstrap: str, topic: str) -> list[Message]:
@@ -63,6 +63,12 @@ class Offsets:
         ends = self.ends()
         await_true(f"offsets at the end {ends}", lambda: self.committed() == ends, seconds, 0.2)
         return time.monotonic() - started
+
+    def await_progress(self, members: Collection[Worker], seconds: float = 60) -> None:
+        """Wait until every partition has moved."""
+        before = self.committed()
+        logs = "\n".join(m.log(1500) for m in members)
+        await_true(f"every partition moves on from {before}\n{logs}", lambda: all(o > before[n] for n, o in self.committed().items()), seconds)
 
     def close(self) -> None:
         """Let go."""

@@ -23,7 +23,9 @@ from confluent_kafka import Message, Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from tests.conftest import create_topic
+from worker.embedded.kafka import EmbeddedKafka
 from worker.embedded.ports import free_port
+from worker.embedded.process import log_tail
 
 PASS_ON = {"name": "chaos", "main_network": "main", "networks": [{
     "name": "main", "states": [{"name": "start", "is_start": True}, {"name": "done", "is_end": True}], "arcs": [{"from": "start", "to": "done"}]}]}
@@ -89,13 +91,13 @@ class Worker:
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, crash: str = "", weaken: str = "") -> Worker:
-        """Launch it; `ready` waits. `crash` and `weaken` as `tests.chaos.crashing` reads them."""
-        module = "tests.chaos.crashing" if crash or weaken else "worker"
+    def start(self, crash: str = "", weaken: str = "", patience: float = 0) -> Worker:
+        """Launch it; `ready` waits. `crash`, `weaken` and `patience` as `tests.chaos.crashing` reads them."""
+        module = "tests.chaos.crashing" if crash or weaken or patience else "worker"
         command = [sys.executable, "-m", module, "run", "-c", str(self._config), "--json", "--set", f"http.port={self.port}"]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=self._tree,
-                                            env={**os.environ, "PYTHONPATH": str(self._tree), "FSM_CRASH": crash, "FSM_WEAKEN": weaken})
+                                            env={**os.environ, "PYTHONPATH": str(self._tree), "FSM_CRASH": crash, "FSM_WEAKEN": weaken, "FSM_PATIENCE": str(patience)})
         return self
 
     @property
@@ -165,11 +167,11 @@ class Worker:
 
 
 @contextmanager
-def workers(*members: Worker) -> Iterator[tuple[Worker, ...]]:
+def workers(*members: Worker, patience: float = 0) -> Iterator[tuple[Worker, ...]]:
     """Starts them, and leaves none behind."""
     try:
         for member in members:
-            member.start()
+            member.start(patience=patience)
         yield members
     finally:
         for member in members:
@@ -225,6 +227,21 @@ class Feed:
         left = self._producer.flush(120)
         assert not left and not self.failed, (left, self.failed[:3])
         return self.sent
+
+
+def await_leaders(broker: EmbeddedKafka, topics: Topics, seconds: float = 90) -> None:
+    """Wait until every partition has a leader: a broker that never gets so far is no fault of the worker's, and shows its log."""
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+
+    def leaderless() -> list[str]:
+        known = admin.list_topics(timeout=20).topics
+        return [f"{name}:{n}" for name in (topics.input, topics.output, topics.dead) for n, p in known[name].partitions.items() if p.leader < 0]
+
+    try:
+        await_true("leaders", lambda: not leaderless(), seconds, 0.5)
+    except AssertionError as error:
+        assert broker.log_path is not None
+        raise AssertionError(f"the broker has no leader for {leaderless()} after {seconds:g} s; its log ends so:\n{log_tail(broker.log_path)}") from error
 
 
 def alter(bootstrap: str, topic: str, name: str, value: str) -> None:

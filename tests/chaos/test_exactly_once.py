@@ -17,7 +17,7 @@ import pytest
 
 from tests.chaos.crashing import BETWEEN, POINTS
 from tests.chaos.reading import Offsets, judge
-from tests.chaos.rig import ALERT_SECONDS, Feed, Topics, Worker, alert, await_true, three_topics, workers
+from tests.chaos.rig import ALERT_SECONDS, Feed, Topics, Worker, alert, await_leaders, await_true, three_topics, workers
 from tests.conftest import create_topic
 from worker.embedded.kafka import EmbeddedKafka
 from worker.embedded.provider import Broker
@@ -33,15 +33,9 @@ KILLS, STOPS, RESTARTS = (int(most * SCALED) if SCALED else least for most, leas
 class Storm:
     """Two members and a broker, and one disturbance after the other; each is over when the group goes on."""
 
-    def __init__(self, broker: EmbeddedKafka, members: tuple[Worker, ...], offsets: Offsets, seed: int) -> None:
-        self._broker, self._members, self._offsets, self._chance = broker, members, offsets, random.Random(seed)
+    def __init__(self, broker: EmbeddedKafka, topics: Topics, members: tuple[Worker, ...], seed: int) -> None:
+        self._broker, self._topics, self._members, self._chance = broker, topics, members, random.Random(seed)
         self.done: Counter[str] = Counter()
-
-    def goes_on(self, seconds: float = 60) -> None:
-        """Every partition moves."""
-        before = self._offsets.committed()
-        logs = "\n".join(m.log(1500) for m in self._members)
-        await_true(f"every partition moves on from {before}\n{logs}", lambda: all(o > before[n] for n, o in self._offsets.committed().items()), seconds)
 
     def kill(self, point: str) -> None:
         """A member dies: at a named point, or at any moment."""
@@ -75,6 +69,7 @@ class Storm:
             self._broker.kill()
             time.sleep(self._chance.uniform(0, 2))  # its length is the disturbance
         self._broker.restart()
+        await_leaders(self._broker, self._topics)
         self.done[f"broker {kind}"] += 1
 
 
@@ -99,10 +94,10 @@ def test_a_storm_neither_loses_nor_doubles_nor_disorders(own_kafka: EmbeddedKafk
         for member in members:
             member.ready()
         offsets = Offsets(bootstrap, topics)
-        storm = Storm(own_kafka, members, offsets, seed)
+        storm = Storm(own_kafka, topics, members, seed)
         for verb, how in plan(chance, guarantee):
             storm.stop() if verb == "stop" else getattr(storm, verb)(how)
-            storm.goes_on()
+            offsets.await_progress(members)
         sent = feed.stop()
         seconds = offsets.await_end(60)
         offsets.close()

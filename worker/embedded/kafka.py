@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -28,14 +29,17 @@ class EmbeddedKafka:
     """One broker on the loopback address; it dies with this process.
 
     `data_dir` None means a temporary directory, removed by `stop()`; a given one is kept and found again by the next
-    start. `port` None or 0 means a free one, kept over restarts. All methods block; none is safe to call from two threads.
+    start. `port` None or 0 means a free one, kept over restarts. `doors` are further ports to listen on, each with the port that
+    clients are told to come back to: a proxy's, which they could not be kept behind otherwise. All methods block; none is safe
+    to call from two threads.
     """
 
-    def __init__(self, data_dir: Path | None = None, port: int | None = None, heap: str = "512m") -> None:
+    def __init__(self, data_dir: Path | None = None, port: int | None = None, heap: str = "512m", doors: Mapping[int, int] | None = None) -> None:
         self._wanted_data_dir = Path(data_dir).resolve() if data_dir else None
         self._data_dir = self._wanted_data_dir
         self._port = port or 0
         self._heap = heap
+        self._doors = dict(doors or {})
         self._process: BrokerProcess | None = None
 
     @property
@@ -122,7 +126,7 @@ class EmbeddedKafka:
 
     def _launch(self, data_dir: Path) -> None:
         properties = data_dir / "server.properties"
-        properties.write_text(server_properties(data_dir, self._port, free_port()), encoding="utf-8")
+        properties.write_text(server_properties(data_dir, self._port, free_port(), self._doors), encoding="utf-8")
         java = [str(find_java()), f"-Xmx{self._heap}", *_QUICK, "-Dlog4j2.level=WARN"]
         java += ["-cp", os.pathsep.join(str(jar) for jar in kafka_jars())]
         log = data_dir / "broker.log"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 TUNING: dict[str, object] = {
@@ -22,17 +23,23 @@ TUNING: dict[str, object] = {
 }
 
 
-def server_properties(data_dir: Path, port: int, controller_port: int) -> str:
-    """The text of server.properties for one node that is broker and controller."""
+def server_properties(data_dir: Path, port: int, controller_port: int, doors: Mapping[int, int] | None = None) -> str:
+    """The text of server.properties for one node that is broker and controller; `doors` as `EmbeddedKafka` has them."""
+    further = {f"DOOR{n}": door for n, door in enumerate((doors or {}).items())}
     settings = {
         "process.roles": "broker,controller",
         "node.id": 1,
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
         "controller.listener.names": "CONTROLLER",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listeners": _listeners({"PLAINTEXT": port, "CONTROLLER": controller_port, **{name: own for name, (own, _) in further.items()}}),
+        "advertised.listeners": _listeners({"PLAINTEXT": port, **{name: told for name, (_, told) in further.items()}}),
+        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in ("PLAINTEXT", "CONTROLLER", *further)),
+        "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": data_dir / "log",
         **TUNING,
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def _listeners(ports: Mapping[str, int]) -> str:
+    return ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items())
