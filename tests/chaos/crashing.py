@@ -1,7 +1,8 @@
 """`python -m tests.chaos.crashing run …` is the worker that kills itself at a named point: FSM_CRASH=point:passings.
 
-FSM_WEAKEN=apart commits outputs and offsets in two transactions: what the tests must notice. FSM_PATIENCE is how many seconds a request
-may take, 60 for a worker. The worker's own code knows nothing of this; its classes are wrapped here.
+FSM_WEAKEN takes a guarantee away, which the tests must notice: `apart` commits outputs and offsets in two transactions, `early` commits what
+was read and not what was acknowledged, `stay` ends without leaving the group. FSM_PATIENCE is how many seconds a request may take, 60
+for a worker. The worker's own code knows nothing of this; its classes are wrapped here.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import signal
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 
 import worker.delivery.transaction as verbs
 import worker.wiring as wiring
@@ -87,6 +90,10 @@ def install(crash: Crash, weaken: str) -> None:
     """Wrap what has named points."""
     if weaken == "apart":
         _commit_apart(crash)
+    elif weaken == "early":
+        _commit_early()
+    elif weaken == "stay":
+        _stay()
     crash.after(KafkaConsumer, "fetch", "after_fetch")
     crash.before(Router, "outgoing", "mid_chunk")
     crash.after(ExactlyOnce, "open", "after_fence")
@@ -108,6 +115,22 @@ def _commit_apart(crash: Crash) -> None:
         await add(self, offsets)
 
     KafkaTransactions.add_offsets = apart  # type: ignore[method-assign]
+
+
+def _commit_early() -> None:
+    commit = KafkaConsumer.commit
+
+    async def early(self: KafkaConsumer, offsets: Any) -> None:
+        await commit(self, {partition: max(offset, await self.position(partition)) for partition, offset in offsets.items()})
+
+    KafkaConsumer.commit = early  # type: ignore[method-assign]
+
+
+def _stay() -> None:
+    async def stay(_self: Any) -> None:
+        """The session ends it."""
+
+    GroupCoordinator._maybe_leave_group = stay
 
 
 def hurry(seconds: float) -> None:

@@ -32,6 +32,7 @@ PASS_ON = {"name": "chaos", "main_network": "main", "networks": [{
 ROOT = Path(__file__).parents[2]
 SESSION_SECONDS = 6.0  # the least a broker grants by default
 ALERT_SECONDS = 2.0
+SPOILING = ("FSM_CRASH", "FSM_WEAKEN", "FSM_PATIENCE")
 ROOMY = {"max.message.bytes": "1100000"}
 
 
@@ -92,12 +93,13 @@ class Worker:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, crash: str = "", weaken: str = "", patience: float = 0) -> Worker:
-        """Launch it; `ready` waits. `crash`, `weaken` and `patience` as `tests.chaos.crashing` reads them."""
-        module = "tests.chaos.crashing" if crash or weaken or patience else "worker"
+        """Launch it; `ready` waits. `crash`, `weaken` and `patience` as `tests.chaos.crashing` reads them; by default from our own environment."""
+        told = {name: value for name, value in (("FSM_CRASH", crash), ("FSM_WEAKEN", weaken), ("FSM_PATIENCE", str(patience or ""))) if value}
+        environment = {**os.environ, "PYTHONPATH": str(self._tree), **told}
+        module = "tests.chaos.crashing" if any(environment.get(name) for name in SPOILING) else "worker"
         command = [sys.executable, "-m", module, "run", "-c", str(self._config), "--json", "--set", f"http.port={self.port}"]
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=self._tree,
-                                            env={**os.environ, "PYTHONPATH": str(self._tree), "FSM_CRASH": crash, "FSM_WEAKEN": weaken, "FSM_PATIENCE": str(patience)})
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=self._tree, env=environment)
         return self
 
     @property
