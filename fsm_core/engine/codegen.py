@@ -25,7 +25,7 @@ from fsm_core.engine.interpreter import Interpreter
 from fsm_core.engine.points import Point, shape_of
 from fsm_core.engine.purity import why_interpreted
 from fsm_core.engine.source import Flow, Source, TooLarge
-from fsm_core.engine.state import Fields, MetaSource, State
+from fsm_core.engine.state import Fields, MetaSource, State, meta_fields
 from fsm_core.engine.steps import Steps
 from fsm_core.engine.tally import Tally
 from fsm_core.engine.walk import Walk
@@ -130,7 +130,8 @@ def _written(job: Job, joins: frozenset[Point] | None, most: int) -> Compiled:
     source = Source(_names(job.functions), most)
     steps = Steps(source, job.functions, job.definition)
     endings = Endings(source, steps, job.ends, job.failure_values)
-    walking = Walking(job.definition, source, steps, endings, cyclic_states(job.definition), joins, partial(_again, job.interpreter))
+    cyclic = cyclic_states(job.definition)
+    walking = Walking(job.definition, source, steps, endings, cyclic, joins, partial(_again, job.interpreter))
     source.names["_path"] = lambda walked: tuple(name for number in walked for name in walking.leaves[number].path)
     top, inner = Flow(1), Flow(3)
     source.line(Flow(0), "def _batch(_values, _row, _extend, _fail, _ends, _walks, _walk, _interpret, _meta_of, _now):")
@@ -143,6 +144,8 @@ def _written(job: Job, joins: frozenset[Point] | None, most: int) -> Compiled:
     _read(job, source, inner)
     if joins is not None:
         source.line(inner, "_c = 0; _st = None")
+    elif cyclic:
+        source.line(inner, "_c = 0")
     walking.write((job.definition.start, ()), inner)
     source.line(replace(top, depth=2), "except _Exception:")
     if trails:
@@ -168,7 +171,7 @@ def _read(job: Job, source: Source, flow: Flow) -> None:
 
 
 def _names(functions: Functions) -> dict[str, Any]:
-    return {**functions.names, "_State": State, "_Fields": Fields, "_Unusual": Unusual, "_Exception": Exception, "_loads": orjson.loads,
+    return {**functions.names, "_State": State, "_Fields": Fields, "_fields_of": meta_fields, "_Unusual": Unusual, "_Exception": Exception, "_loads": orjson.loads,
             "_dumps": orjson.dumps, "_refuse": refuse_nonfinite, "_SOURCE": SOURCE, "_key_bytes": key_bytes,
             "_nothing": {}, "_set": set, "_iter": iter, "_as_text": text, "_child": _child}
 

@@ -12,11 +12,11 @@ from fsm_core.engine.source import Flow, Source
 def place(tree: ast.expr, source: Source, flow: Flow) -> tuple[ast.expr, Flow]:
     """The expression with atoms for those names; the tree may be changed."""
     placing = _Placing({let_name(name): atom for name, atom in flow.lets.items()} | {
-        PLACES["error"]: flow.error, PLACES["message"]: flow.message, PLACES["meta"]: ast.Name("_m", ast.Load())})
+        PLACES["error"]: flow.error, PLACES["message"]: flow.message, PLACES["meta"]: ast.Name("_origin", ast.Load())})
     made = placing.visit(tree)
     assert isinstance(made, ast.expr)
     if placing.meta and not flow.meta:
-        source.line(flow, "_m = _Fields(_meta_of(_i)()._asdict())")
+        source.line(flow, "_origin = _fields_of(_meta_of(_i)())")
         flow = replace(flow, meta=True)
     return made, flow
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from fsm_core.engine.batch import Meta
 
@@ -11,15 +11,31 @@ MetaSource = Callable[[], Meta]
 
 
 class Fields(dict[str, Any]):
-    """A dict whose names are attributes too: `state.error.message` and `state.error['message']` alike."""
+    """A dict whose names are attributes too, and that nobody changes: `state.error.message` and `state.error['message']` alike.
+
+    It may be shared, between children and with the record; a copy is a plain dict.
+    """
 
     __slots__ = ()
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("state.meta and state.error are read-only")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, Any]]]:
+        return dict, (dict(self),)
 
     def __getattr__(self, name: str) -> Any:
         try:
             return self[name]
         except KeyError:
             raise AttributeError(name) from None
+
+
+def meta_fields(meta: Meta) -> Fields:
+    """`state.meta`."""
+    return Fields(meta._asdict() | {"headers": Fields(meta.headers)})
 
 
 def no_meta() -> Meta:
@@ -46,7 +62,7 @@ class State:
     def meta(self) -> Fields:
         """Where the record comes from: topic, partition, offset, key, timestamp, headers."""
         if self._meta is None:
-            self._meta = Fields(self._source()._asdict())
+            self._meta = meta_fields(self._source())
         return self._meta
 
     def child(self, data: dict[str, Any]) -> State:
