@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -88,6 +87,8 @@ def begin(rest: Pendings) -> Step:
 
 async def perform(pending: Pending) -> Answer:
     """Make the call on the running loop; a function that is not async is called in a thread."""
+    import asyncio  # here, because most of those who import this never call, and it costs a tenth of the start of a command
+
     if pending.delay:
         await asyncio.sleep(pending.delay)
     try:
@@ -100,6 +101,8 @@ async def perform(pending: Pending) -> Answer:
 
 
 async def _called(pending: Pending) -> Any:
+    import asyncio  # as above
+
     given = pending.records if pending.batch else pending.records[0]
     if is_async(pending.function):
         return await pending.function(given)

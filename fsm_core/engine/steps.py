@@ -22,6 +22,7 @@ from fsm_core.engine.record import Record
 from fsm_core.engine.rules import broken_rules
 from fsm_core.engine.source import Flow, Source
 from fsm_core.engine.updates import become, extends, guarded, items_of, keep, remove, rename, update, write
+from fsm_core.expressions.trees import copied
 
 
 class Steps:
@@ -33,7 +34,7 @@ class Steps:
         self._constants = constants_of(functions, definition)
         self._tables = finite_tables(self._constants, definition)
         source.names.update({f"_c_{name}": self._constants[name] for name in self._tables})
-        self._changes_nothing = all(code.kind == "formula" or self._fusable(code) for code in all_codes(definition))
+        self._fused: dict[int, ast.expr | NotFusable] = {}
         self.called_codes: list[tuple[str, str]] = []
         self.state = ""
 
@@ -55,7 +56,7 @@ class Steps:
 
     def loop(self, code: Code) -> Loop | None:
         """The loop that a template of children is, in a machine whose code cannot tell in which order they are made and walk."""
-        if not self._changes_nothing:
+        if not all(other.kind == "formula" or self._fusable(other) for other in all_codes(self._definition)):
             return None
         try:
             return child_loop(self._fuse(code))
@@ -102,6 +103,19 @@ class Steps:
         return True
 
     def _fuse(self, code: Code) -> ast.expr:
+        """A copy of the fused expression; `NotFusable` if it is none."""
+        known = self._fused.get(id(code))
+        if known is None:
+            try:
+                known = self._made_fused(code)
+            except NotFusable as error:
+                known = error
+            self._fused[id(code)] = known
+        if isinstance(known, NotFusable):
+            raise NotFusable(str(known))
+        return copied(known)
+
+    def _made_fused(self, code: Code) -> ast.expr:
         if code.kind == "callable":
             raise NotFusable(f"`{code.source}` is a function of the host")
         tree = fuse(prepared_tree(code, self._definition), self._globals, code.kind == "formula", code.lets, self._constants)
