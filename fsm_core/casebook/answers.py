@@ -13,7 +13,11 @@ from fsm_core.engine.functions import waits
 
 
 class Unanswered(BaseException):
-    """A test reached a function of the host that it has no answer for. No catch of the machine is to take it."""
+    """A record reached the function `name` of the host, and nothing says what it answers. No catch of the machine is to take it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the test has no `calls` entry for {name}")
+        self.name = name
 
 
 def with_answers(definition: Definition, calls: Mapping[str, Mapping[str, Any]]) -> Definition:
@@ -23,6 +27,13 @@ def with_answers(definition: Definition, calls: Mapping[str, Mapping[str, Any]])
     if states == definition.states and arcs == definition.arcs:
         return definition
     return replace(definition, states=states, arcs=arcs)
+
+
+def is_whole(definition: Definition) -> bool:
+    """Whether every function of the host that it names is there."""
+    codes = [*(code for state in definition.states.values() for code in (*state.validates, *state.transforms)),
+             *(code for arc in definition.arcs for code in (arc.condition, *arc.transforms))]
+    return not any(isinstance(code, Code) and code.kind == "callable" and code.function is None for code in codes)
 
 
 def _state(state: State, calls: Mapping[str, Mapping[str, Any]]) -> State:
@@ -49,7 +60,7 @@ def _answering(name: str, answer: Mapping[str, Any] | None, batch: bool) -> Call
     """A function that gives every record the same answer, each its own copy."""
     def one() -> Any:
         if answer is None:
-            raise Unanswered(f"the test has no `calls` entry for {name}")
+            raise Unanswered(name)
         if "raise" in answer:
             raise exception_of(answer["raise"])()
         return copy.deepcopy(answer.get("return"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fsm_core.definition import Code, Definition, Finding
-from fsm_core.engine.batch import BatchResult, Failure, Meta
+from fsm_core.engine.batch import SOURCE, BatchResult, Failure, Headers, Meta
 from fsm_core.engine.codec import JSON, Codec, Decoder, Encoder, Malformed, decode, decode_exactly, settle_heap
 from fsm_core.engine.codegen import Compiled, Job, generate
 from fsm_core.engine.delivery import Delivery, Outcome, leaves
@@ -128,30 +128,39 @@ class Machine:
 
     def process(self, data: dict[str, Any], meta: Meta | None = None, now: float | None = None) -> Trace:
         """One record through the interpreter; never raises for a bad record."""
-        outcome, walk, _, _ = self._one(data, meta, now, None)
-        return _trace(outcome, walk)
+        self._refuse_async()
+        walk = self._entering(data, meta, now)
+        return _trace(self._settle(walk, 0, Tally()), walk)
 
     async def process_async(self, data: dict[str, Any], meta: Meta | None = None, now: float | None = None) -> Trace:
         """`process` on a machine of any kind; its calls are made on the running loop."""
         if not self.is_async:
             return self.process(data, meta, now)
-        walk = self._admitted(State(copy.deepcopy(data), no_meta if meta is None else lambda: meta, _moment(now)))
+        walk = self._entering(data, meta, now)
         await _through(begin(self._calls([walk])))
         return _trace(self._delivery.settle(walk, 0, Tally()), walk)
 
     def process_answered(self, data: dict[str, Any], answer: Callable[[Pending], Answer], meta: Meta | None = None,
                          now: float | None = None) -> Trace:
         """`process` on a machine of any kind, with a function that answers its calls."""
-        walk = self._admitted(State(copy.deepcopy(data), no_meta if meta is None else lambda: meta, _moment(now)))
-        step = begin(self._calls([walk]))
-        while not isinstance(step, Done):
-            step = step.answer(answer(step.pending))
-        return _trace(self._delivery.settle(walk, 0, Tally()), walk)
+        walk = self._entering(data, meta, now)
+        return _trace(self._settle_answered(walk, answer, Tally()), walk)
 
-    def explain(self, record: dict[str, Any], meta: Meta | None = None, now: float | None = None) -> list[dict[str, Any]]:
-        """One record, step by step: data before and after each state, each guard with its value, how it ended."""
-        _, _, tally, log = self._one(record, meta, now, [])
-        last: dict[str, Any] = {"end": tally.ends[0]}
+    def explain(self, record: dict[str, Any], meta: Meta | None = None, now: float | None = None,
+                answer: Callable[[Pending], Answer] | None = None) -> list[dict[str, Any]]:
+        """One record, step by step: data before and after each state, each guard with its value, how it ended.
+
+        `answer` makes the calls of a machine that has any.
+        """
+        walk, tally = self._entering(record, meta, now), Tally()
+        log: list[dict[str, Any]] = []
+        walk.log = log
+        if self.is_async and answer is not None:
+            self._settle_answered(walk, answer, tally)
+        else:
+            self._refuse_async()
+            self._settle(walk, 0, tally)
+        last: dict[str, Any] = {"end": tally.ends[0], "outputs": [_sent(*row[1:]) for row in tally.rows]}
         if tally.failures:
             failure = tally.failures[0][1]
             last["failure"] = {"reason": failure.reason, "state": failure.state, "function": failure.function,
@@ -174,12 +183,15 @@ class Machine:
 
         return warnings_of(self.definition)
 
-    def _one(self, data: dict[str, Any], meta: Meta | None, now: float | None,
-             log: list[dict[str, Any]] | None) -> tuple[Outcome, Walk, Tally, list[dict[str, Any]]]:
-        self._refuse_async()
-        walk, tally = self._admitted(State(copy.deepcopy(data), no_meta if meta is None else lambda: meta, _moment(now))), Tally()
-        walk.log = log
-        return self._settle(walk, 0, tally), walk, tally, log or []
+    def _entering(self, data: dict[str, Any], meta: Meta | None, now: float | None) -> Walk:
+        """A walk that has not begun, over a copy of the caller's record."""
+        return self._admitted(State(copy.deepcopy(data), no_meta if meta is None else lambda: meta, _moment(now)))
+
+    def _settle_answered(self, walk: Walk, answer: Callable[[Pending], Answer], tally: Tally) -> Outcome:
+        step = begin(self._calls([walk]))
+        while not isinstance(step, Done):
+            step = step.answer(answer(step.pending))
+        return self._delivery.settle(walk, 0, tally)
 
     def _interpret(self, position: int, values: Sequence[bytes], metas: Metas, now: float, tally: Tally) -> None:
         """One value through the interpreter: the answer that counts."""
@@ -237,6 +249,13 @@ async def _through(step: Step) -> BatchResult:
     while not isinstance(step, Done):
         step = step.answer(await perform(step.pending))
     return step.result
+
+
+def _sent(route: str | None, value: bytes | None, key: Any, headers: Headers | None, timestamp: int | None) -> dict[str, Any]:
+    """An output: its value as text, and what its end says beside it. `timestamp` becomes seconds."""
+    said = {"value": "null" if value is None else value.decode("utf-8", "replace"), "route": route, "headers": headers and {name: text.decode() for name, text in headers},
+            "timestamp": None if timestamp is None else timestamp / 1000}
+    return {**{name: one for name, one in said.items() if one is not None}, **({} if key is SOURCE else {"key": None if key is None else key.decode()})}
 
 
 def _trace(outcome: Outcome, walk: Walk) -> Trace:

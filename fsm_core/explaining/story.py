@@ -46,7 +46,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The whole walk. `end` is None where it failed before one; `unfused` says why parts of the generated code are calls."""
+    """The whole walk. `end` is None where it failed before one; `sent`: each output, its value, route, key …; `unfused` says why parts of the generated code are calls."""
 
     machine: str
     description: str
@@ -56,6 +56,7 @@ class Story:
     outcome: str | None
     failure: Mapping[str, Any] | None
     unfused: tuple[tuple[str, str], ...] = ()
+    sent: tuple[Mapping[str, Any], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The story as `explain --json` prints it."""
@@ -75,7 +76,7 @@ def story_of(definition: Definition, record: Mapping[str, Any], steps: Sequence[
             here.to = here.to or following.state
     end: str | None = last.get("end")
     outcome = definition.states[end].outcome if end is not None and end in definition.states else None
-    return Story(f"{definition.name} {definition.version}".strip(), definition.description, record, tuple(visits), end, outcome, failure, tuple(unfused))
+    return Story(f"{definition.name} {definition.version}".strip(), definition.description, record, tuple(visits), end, outcome, failure, tuple(unfused), tuple(last.get("outputs", ())))
 
 
 def _visits(definition: Definition, steps: Sequence[Mapping[str, Any]]) -> Iterator[Visit]:

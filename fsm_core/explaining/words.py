@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 MOST = 300
@@ -10,7 +11,11 @@ MOST = 300
 
 def value(of: Any, most: int = MOST) -> str:
     """A value on one line."""
-    text = json.dumps(of, ensure_ascii=False, default=repr)
+    return cut(json.dumps(of, ensure_ascii=False, default=repr), most)
+
+
+def cut(text: str, most: int = MOST) -> str:
+    """At most so many characters."""
     return text if len(text) <= most else text[:most - 1] + "…"
 
 
@@ -21,6 +26,14 @@ def end_line(end: str | None, outcome: str | None, failure: Any) -> str:
     if failure.get("reason") == "rejected":
         return f"ends in {failure['state']} (dead letter): {failure.get('message', '')}"
     return f"dead letter: {failure_line(failure)}"
+
+
+def sent_line(sent: Mapping[str, Any]) -> str:
+    """An output: `out {"id": 1}  to alerts, key 7, headers {"why": "late"}`."""
+    marks = [f"to {sent['route']}"] if "route" in sent else []
+    marks += [f"key {'null' if sent['key'] is None else sent['key']}"] if "key" in sent else []
+    marks += [f"{name} {value(sent[name])}" for name in ("headers", "timestamp") if name in sent]
+    return f"out {cut(sent['value'])}  {', '.join(marks)}".rstrip()
 
 
 def failure_line(failure: Any) -> str:

@@ -237,4 +237,4 @@ def test_text_and_explain() -> None:
     assert m.run([b"hi", b"\xff"]).rows[0][2] == b'{"line":"hi"}'
     log = m.explain({"line": "x"})
     assert [s.get("state") for s in log] == ["in", "step", "out", None]
-    assert log[-1] == {"end": "out"}
+    assert log[-1] == {"end": "out", "outputs": [{"value": '{"line":"x"}'}]}

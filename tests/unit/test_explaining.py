@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from click.testing import CliRunner
 
 from fsm_core import load
 from fsm_core.explaining import changes, story_of
 from fsm_core.explaining.page import page
+from worker.cli.app import app
 
 MACHINE = """
 name: Orders
@@ -107,7 +110,8 @@ def test_verb_tells_in_text(tmp_path: Path) -> None:
     done = explain(tmp_path, "--record", '{"qty": 6}')
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.split() for line in done.stdout.splitlines() if "total" in line] == [
-        ["+", "total", "=", "12"], ["?", "data.total", ">", "10", "is", "true", "(priced->big)"]]
+        ["+", "total", "=", "12"], ["?", "data.total", ">", "10", "is", "true", "(priced->big)"],
+        ["out", '{"qty":6,"total":12,"note":"ok"}', "to", "big"]]
     assert "ends in big (output)" in done.stdout
     assert "\x1b" not in done.stdout
 
@@ -133,6 +137,24 @@ def test_verb_prints_the_generated_code(tmp_path: Path) -> None:
 def test_verb_refuses(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
     """Usage 2; a record that is none 1."""
     assert explain(tmp_path, *arguments).returncode == code
+
+
+CUSTOMERS = Path(__file__).parents[2] / "examples" / "jobs" / "customers.yaml"
+
+
+@pytest.mark.parametrize(("answer", "end"), [("{return: {segment: gold}}", "ends in output (output)"), ("{raise: ConnectionError}", "ends in parked (output)")])
+def test_functions_from_outside_answer_what_is_said(answer: str, end: str) -> None:
+    """As in the machine's tests: nothing outside is called, and no retry waits."""
+    done = CliRunner().invoke(typer.main.get_command(app), ["explain", str(CUSTOMERS), "--record", '{"customer": "c9"}', "--call", f"customer={answer}"])
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert end in done.stdout
+
+
+def test_a_function_that_nobody_answers_for_is_named() -> None:
+    """Where the record comes to it, and only there: what its arguments read may fail before."""
+    done = CliRunner().invoke(typer.main.get_command(app), ["explain", str(CUSTOMERS), "--record", '{"customer": "c9"}'])
+    assert (done.exit_code, "--call customer='{return: …}'" in done.stderr) == (1, True)
+    assert CliRunner().invoke(typer.main.get_command(app), ["explain", str(CUSTOMERS), "--record", "{}"]).exit_code == 0
 
 
 def test_lets_switches_and_children_are_told() -> None:

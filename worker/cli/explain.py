@@ -24,6 +24,7 @@ def explain(
                                                 exists=True, dir_okay=False, readable=True)] = None,
     at: Annotated[str | None, typer.Option("--at", metavar="TOPIC:PARTITION:OFFSET", help="Read the record there; goes with -c.")] = None,
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page, too.")] = None,
+    call: Annotated[list[str] | None, typer.Option("--call", metavar="NAME=ANSWER", help="What a function from outside answers: {return: …} or {raise: TimeoutError}.")] = None,
     source: Annotated[bool, typer.Option("--source", help="Print the generated code.")] = False,
     trust: machines.Trust = False,
     param: machines.Param = None,
@@ -36,13 +37,14 @@ def explain(
     """
     if (machine is None) == (config is None):
         raise typer.BadParameter("give either MACHINE or -c FILE", param_hint="MACHINE")
+    calls = options.answers(call)
     if config is not None:
-        built, value, meta = _from_worker(config, at, record, trust, options.functions(function), options.params(param))
+        built, value, meta = _from_worker(config, at, record, trust, options.functions(function), options.params(param), calls)
     elif at is not None or (record is None and not source):
         raise typer.BadParameter("give --record with MACHINE, or -c FILE with --at", param_hint="--record")
     else:
         assert machine is not None  # one of the two is given
-        built, value, meta = machines.machine_of(machines.given(machine, trust, function, param), json_), _read(record), None
+        built, value, meta = _answering(machines.given(machine, trust, function, param), calls, json_), _read(record), None
     if value is None:
         _print_source(built, json_)
         return
@@ -50,13 +52,14 @@ def explain(
 
 
 def _tell(machine: Machine, record: dict[str, Any], meta: Any, html: Path | None, source: bool, as_json: bool) -> None:
-    from fsm_core.errors import AsyncMachineError
+    from fsm_core.casebook import Unanswered
+    from fsm_core.engine.protocol import perform_at_once
     from fsm_core.explaining import story_of
 
     try:
-        steps = machine.explain(record, meta)
-    except AsyncMachineError as error:
-        print(error, file=sys.stderr)
+        steps = machine.explain(record, meta, answer=perform_at_once)
+    except Unanswered as error:
+        print(f"the record comes to the function '{error.name}': say what it answers, --call {error.name}='{{return: …}}'", file=sys.stderr)
         raise typer.Exit(Exit.ERRORS) from None
     story = story_of(machine.definition, record, steps, machine.why_not_fused)
     if html is not None:
@@ -69,6 +72,17 @@ def _tell(machine: Machine, record: dict[str, Any], meta: Any, html: Path | None
     _print(story)
     if source:
         _print_source(machine, as_json)
+
+
+def _answering(given: machines.Given, calls: dict[str, dict[str, Any]], as_json: bool = False) -> Machine:
+    """The machine; functions that are not there, that may wait, or that `--call` speaks of, answer what it says and are not called."""
+    from fsm_core.casebook import is_whole, with_answers
+    from fsm_core.engine.machine import Machine
+
+    definition = machines.outline_of(given, as_json)
+    if not calls and is_whole(definition) and not (machine := Machine(definition)).is_async:
+        return machine
+    return Machine(with_answers(definition, calls))
 
 
 def _read(record: str | None) -> bytes | None:
@@ -94,7 +108,7 @@ def _record(value: bytes) -> dict[str, Any]:
 
 
 def _from_worker(path: Path, at: str | None, record: str | None, trust: bool, functions: dict[str, Any],
-                 params: dict[str, Any]) -> tuple[Machine, bytes | None, Any]:
+                 params: dict[str, Any], calls: dict[str, dict[str, Any]]) -> tuple[Machine, bytes | None, Any]:
     from worker.config import ConfigError, load_config
 
     try:
@@ -104,7 +118,7 @@ def _from_worker(path: Path, at: str | None, record: str | None, trust: bool, fu
         print(error, file=sys.stderr)
         raise typer.Exit(Exit.CONFIG) from None
     settings = loaded.config
-    built = machines.machine_of(given)
+    built = _answering(given, calls)
     if at is None:
         return built, _read(record), None
     from worker.cli.records import record_at
@@ -133,7 +147,7 @@ def _print(story: Story) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from fsm_core.explaining.words import end_line
+    from fsm_core.explaining.words import end_line, sent_line
 
     console = Console(soft_wrap=True, highlight=False)
     console.print(_titled(story.machine, "bold", story.description))
@@ -141,6 +155,8 @@ def _print(story: Story) -> None:
         _print_visit(console, visit)
     style = "bold red" if story.failure is not None else "bold green" if story.outcome == "output" else "bold"
     console.print(Text(end_line(story.end, story.outcome, story.failure), style))
+    for sent in story.sent:
+        console.print(Text(f"    {sent_line(sent)}"))
     for state, why in story.unfused:
         console.print(Text(f"not fused: {state}: {why}", "dim"))
 

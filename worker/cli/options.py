@@ -39,6 +39,23 @@ def functions(values: Sequence[str] | None) -> dict[str, Callable[..., Any]]:
     return {name: _imported(target) for name, target in pairs(values, "--function").items()}
 
 
+def answers(values: Sequence[str] | None) -> dict[str, dict[str, Any]]:
+    """What `--call` says that functions answer, as in a machine's tests: `{return: …}` or `{raise: TimeoutError}`, in YAML."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    found: dict[str, dict[str, Any]] = {}
+    for name, text in pairs(values, "--call").items():
+        try:
+            answer = YAML(typ="safe", pure=True).load(text)
+        except YAMLError:
+            answer = None
+        if not isinstance(answer, dict) or len(answer) != 1 or not answer.keys() <= {"return", "raise"}:
+            raise typer.BadParameter(f"{text!r} is not {{return: …}} or {{raise: TimeoutError}}", param_hint="--call")
+        found[name] = answer
+    return found
+
+
 def _imported(target: str) -> Callable[..., Any]:
     module, colon, attribute = target.partition(":")
     if not (module and colon and attribute):
