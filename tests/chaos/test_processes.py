@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.reading import Offsets, judge
-from tests.chaos.rig import SESSION_SECONDS, Feed, Topics, Worker, await_true, configuration, three_topics, workers
+from tests.chaos.rig import ALERT_SECONDS, Feed, Topics, Worker, alert, await_true, configuration, three_topics, workers
 from worker.embedded.provider import Broker
 
 # the plug-ins' own event loops leave a socket behind, found by whichever test comes next
@@ -29,13 +29,13 @@ def topics(kafka: Broker) -> Topics:
 def test_random_kills_lose_nothing(kafka: Broker, topics: Topics, tmp_path: Path, record_property: Report) -> None:
     """Eight SIGKILLs of two members under load, each started again at once: no record is lost, first occurrences keep each key's order."""
     chance = random.Random(20)
-    config = configuration(tmp_path, kafka.bootstrap, topics)
+    config = alert(tmp_path, kafka.bootstrap, topics, "at_least_once")
     with workers(Worker(config, "a"), Worker(config, "b")) as members, Feed(kafka.bootstrap, topics.input, PARTITIONS, 1000) as feed:
         for member in members:
             member.ready()
         offsets = Offsets(kafka.bootstrap, topics)
         for _ in range(8):
-            time.sleep(chance.uniform(0.3, 4))  # the moment of the kill is what is random
+            time.sleep(chance.uniform(0.3, 2.5))  # the moment of the kill is what is random
             victim = chance.choice(members)
             victim.kill()
             victim.start()
@@ -77,7 +77,7 @@ def test_a_drain_neither_loses_nor_doubles(kafka: Broker, topics: Topics, tmp_pa
 @pytest.mark.timeout(90)
 def test_a_zombie_moves_no_offset(kafka: Broker, topics: Topics, tmp_path: Path, record_property: Report) -> None:
     """A member stopped for longer than its session is replaced; woken up it sends nothing and its commits have no effect, it joins again, and nothing is lost."""
-    config = configuration(tmp_path, kafka.bootstrap, topics)
+    config = alert(tmp_path, kafka.bootstrap, topics, "at_least_once")
     zombie, heir = Worker(config, "zombie"), Worker(config, "heir")
     with workers(zombie, heir), Feed(kafka.bootstrap, topics.input, PARTITIONS, 1000) as feed:
         await_true("both have partitions", lambda: all(len(w.status().get("partitions", ())) == PARTITIONS // 2 for w in (zombie, heir)), 40)
@@ -86,7 +86,7 @@ def test_a_zombie_moves_no_offset(kafka: Broker, topics: Topics, tmp_path: Path,
         await_true("the zombie works", lambda: all(offsets.committed()[n] > at for n, at in held.items()), 20)
         zombie.send(signal.SIGSTOP)
         started = time.monotonic()
-        await_true("the heir has everything", lambda: len(heir.status().get("partitions", ())) == PARTITIONS, SESSION_SECONDS + 15)
+        await_true("the heir has everything", lambda: len(heir.status().get("partitions", ())) == PARTITIONS, ALERT_SECONDS + 15)
         record_property("taken over", f"{time.monotonic() - started:.1f} s")
         at = offsets.committed()
         await_true("the heir is past the zombie", lambda: all(offsets.committed()[n] > at[n] + 100 for n in held), 20)
