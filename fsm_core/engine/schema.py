@@ -19,7 +19,11 @@ class Schema:
             import jsonschema_rs  # here: most machines have no schema, and it costs milliseconds to import
 
             self._validator = jsonschema_rs.validator_for(dict(schema))
-            self.admits = self._validator.is_valid
+            self.admits = self._is_valid
+
+    def _is_valid(self, record: dict[str, Any]) -> bool:
+        """The library imports when it first sees a number, by the builtins of whoever calls it: generated code has no `__import__`."""
+        return bool(self._validator.is_valid(record))
 
     def refusal(self, record: dict[str, Any]) -> str | None:
         """What is wrong with a record; None if nothing is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from fsm_core.definition import Arc, Assign, Code, Definition, Rules, State
 from fsm_core.engine.batch import SOURCE, Meta
 from fsm_core.engine.codec import TEXT
 from fsm_core.engine.machine import Machine
+from fsm_core.engine.schema import Schema
 from fsm_core.errors import AsyncMachineError
 from fsm_core.expressions.parsing import parse_code
 
@@ -229,6 +231,17 @@ def test_async_functions_need_no_thread(function: Any, monkeypatch: pytest.Monke
     monkeypatch.setattr(asyncio, "to_thread", None)
     m = through(State("step", transforms=(Code("callable", "f", function=function),)))
     assert [row[2] for row in asyncio.run(m.run_async([b"{}"])).rows] == [b'{"a":1}']
+
+
+def test_a_schema_is_asked_from_where_imports_work() -> None:
+    """The library imports by its caller's builtins, once a process: under those of safe code every record of the first batch failed."""
+    class Importing:
+        def is_valid(self, record: dict[str, Any]) -> bool:
+            return "__import__" in sys._getframe(1).f_builtins
+
+    schema = Schema({"type": "object"})
+    schema._validator = Importing()
+    assert eval("admits({})", {"__builtins__": {}, "admits": schema.admits})
 
 
 def test_text_and_explain() -> None:
