@@ -10,7 +10,7 @@ from fsm_core.definition import Define
 from fsm_core.document.composing import step
 from fsm_core.document.report import Report
 from fsm_core.document.templates import parse_template
-from fsm_core.expressions.names import BUILTINS, FORMULA_NAMES, HELPERS, is_dunder
+from fsm_core.expressions.names import BUILTINS, FORMULA_NAMES, HELPERS, is_dunder, is_name
 
 _NAME = re.compile(r"\s*([A-Za-z]\w*)\s*(?:\(\s*([\w\s,]*)\))?\s*\Z")
 
@@ -27,7 +27,7 @@ def parse_defines(report: Report, value: Any) -> tuple[Define, ...]:
         listed = match[2]
         parameters = None if listed is None else tuple(p.strip() for p in listed.split(",") if p.strip())
         for name in (match[1], *(parameters or ())):
-            if is_dunder(name) or not name.isidentifier():
+            if is_dunder(name) or not is_name(name):
                 report.say(410, f"the name '{name}' is not allowed", step("/define", key))
             if name in BUILTINS | HELPERS | FORMULA_NAMES or (name == match[1] and name in [h[0] for h in heads.values()]):
                 report.say(115, f"the name '{name}' hides another", step("/define", key))

@@ -9,7 +9,7 @@ from fsm_core.document.composing import step
 from fsm_core.document.durations import seconds
 from fsm_core.document.report import Report
 from fsm_core.document.templates import only_formula, parse_template, written_path
-from fsm_core.expressions.names import BUILTINS, FORMULA_NAMES, HELPERS, is_dunder
+from fsm_core.expressions.names import BUILTINS, FORMULA_NAMES, HELPERS, is_dunder, is_name
 
 
 def parse_lets(report: Report, value: Any, pointer: str) -> tuple[Let, ...]:
@@ -17,7 +17,7 @@ def parse_lets(report: Report, value: Any, pointer: str) -> tuple[Let, ...]:
     made: list[Let] = []
     for name, below in report.object(value, pointer, "`let`").items():
         here = step(pointer, name)
-        if not isinstance(name, str) or not name.isidentifier() or is_dunder(name):
+        if not isinstance(name, str) or not is_name(name) or is_dunder(name):
             report.say(112, f"`{name}` is no name", here)
             continue
         if name in BUILTINS | HELPERS | FORMULA_NAMES | report.constants or name in report.arities:

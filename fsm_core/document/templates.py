@@ -14,6 +14,7 @@ from fsm_core.document.report import Report
 from fsm_core.expressions import parse_code, path_of
 from fsm_core.expressions.hints import syntax_hint
 from fsm_core.expressions.names import BUILTINS, FORMULA_NAMES, HELPERS
+from fsm_core.expressions.parsing import refuse_deep
 
 _STEP = re.compile(r"""\[\s*(?:'([^']*)'|"([^"]*)")\s*\]|([^.\[\]]+)""")
 _LOOPS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)
@@ -23,6 +24,11 @@ NULL = ast.Constant(None)
 def parse_template(report: Report, value: Any, pointer: str) -> Code:
     """A template as one formula; what cannot be one is a finding and a null."""
     tree = lower(report, value, pointer)
+    try:
+        refuse_deep(tree)
+    except SyntaxError as error:
+        report.say(410, error.msg, pointer)
+        tree = NULL
     source = value.strip().removeprefix("=") if isinstance(value, str) else ast.unparse(ast.fix_missing_locations(tree))
     return report.judge(Code("formula", source, tree, mark=report.document.mark(pointer)))
 

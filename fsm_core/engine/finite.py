@@ -14,7 +14,7 @@ Verdict = Literal["safe", "number", "scalar", "unknown"]
 """safe: cannot hold one. number: is a number that has to be looked at. scalar: may be one itself, but holds none if it
 is no float. unknown: may hold one anywhere in it."""
 
-_SAFE_CALLS = frozenset(["all", "any", "bool", "isinstance", "len", "str", "text", "to_int"])
+_SAFE_CALLS = frozenset(["all", "any", "bool", "isinstance", "len", "str", "text", "to_int", "_fsm_str", "_fsm_text", "_fsm_int"])
 _TEXT_METHODS = frozenset(["capitalize", "casefold", "endswith", "isalpha", "isdigit", "lower", "lstrip", "replace", "rstrip",
                            "split", "splitlines", "startswith", "strip", "title", "upper"])
 _ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div)

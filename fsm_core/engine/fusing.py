@@ -26,7 +26,7 @@ _NODES = (
     ast.FormattedValue, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.comprehension, ast.Lambda,
     ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
 )
-_CONSUMERS = frozenset("all any dict list max min set sorted sum tuple _fsm_join".split())
+_CONSUMERS = frozenset("all any dict list max min set sorted sum tuple _fsm_join _fsm_sum".split())
 _FLOAT_SAFE = {"_fsm_mul": ast.Mult, "_fsm_add": ast.Add}
 
 
@@ -158,7 +158,7 @@ class _Renaming(ast.NodeTransformer):
                 raise NotFusable(f"`.{node.func.attr}()`")
             node.func.value = self._expression(node.func.value)
         elif isinstance(node.func, ast.Name) and node.func.id not in self._loop:
-            if node.func.id not in self.allowed:
+            if node.func.id not in self.allowed or node.func.id == "_fsm_grow":
                 raise NotFusable(f"a call of `{node.func.id}`")
         else:
             raise NotFusable("a call of something computed")

@@ -16,6 +16,8 @@ from fsm_core.expressions.trees import copied
 
 _OPERATORS: Final = {"_fsm_mul": "*", "_fsm_add": "+", "_fsm_mod": "%"}
 _SMALL: Final = 2**53
+_SHORT: Final = 4096
+"""Texts of fewer characters go into f-strings unasked: a formula has room for a few thousand."""
 _ROUNDER: Final = 1.5 * 2**52
 """Added to a float below 2**51 and taken away again, it leaves the nearest integer."""
 
@@ -101,6 +103,8 @@ class _Inliner(ast.NodeTransformer):
                 return self._guarded(name, left, right)
             case ast.Call(func=ast.Name(id="_fsm_pow"), args=[left, ast.Constant(value=int(2))]) if not isinstance(left, ast.Constant):
                 return self._square(left)
+            case ast.Call(func=ast.Name(id="_fsm_text"), args=[_, *rest]) if all(map(_is_simple, rest)):
+                return self._formatted(node.args)
             case ast.Call(func=ast.Name(id="min" | "max" as name), args=[left, right], keywords=[]):
                 return self._extreme(name, left, right)
             case ast.Call(func=ast.Name(id="_fsm_coalesce"), args=args) if args:
@@ -142,6 +146,23 @@ class _Inliner(ast.NodeTransformer):
         """The guarded square: of a small integer its product, of a float what `**` gives, the guard for all else."""
         one, bound = self._twice(left)
         return _parsed(f"{one} * {one} if {bound}.__class__ is int and {-_SMALL} < {one} < {_SMALL} else _fsm_pow({one}, 2)")
+
+    def _formatted(self, parts: list[ast.expr]) -> ast.expr:
+        """An f-string of short texts and numbers as such; the guard for all else. All but the first part can be read again."""
+        tests: list[str] = []
+        values: list[ast.expr] = []
+        again: list[str] = []
+        for part in parts:
+            if isinstance(part, ast.Constant):
+                values.append(ast.Constant(str(part.value)))
+                again.append(ast.unparse(part))
+                continue
+            local, bound = self._twice(part)
+            tests.append(f"({bound}.__class__ is str and len({local}) < {_SHORT} or {local}.__class__ is int or {local}.__class__ is float)")
+            values.append(ast.FormattedValue(ast.Name(local, ast.Load()), -1, None))
+            again.append(ast.unparse(part) if again else local)
+        plain = ast.JoinedStr(values)
+        return ast.IfExp(_parsed(" and ".join(tests)), plain, _parsed(f"_fsm_text({', '.join(again)})")) if tests else plain
 
     def _extreme(self, name: str, left: ast.expr, right: ast.expr) -> ast.expr:
         """`min` and `max` of two take the second where it is beyond the first, so the first of equals, and of NaN."""

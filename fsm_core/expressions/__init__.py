@@ -1,6 +1,6 @@
 """Logic as text: parsed, judged by an allow-list, rewritten to plain Python."""
 
-from fsm_core.expressions.guards import insert_guards
+from fsm_core.expressions.guarding import insert_guards
 from fsm_core.expressions.namespace import build, executable, make_namespace, namespace
 from fsm_core.expressions.parsing import parse_code
 from fsm_core.expressions.rewrite import path_of, rewrite_formula

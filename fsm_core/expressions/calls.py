@@ -6,10 +6,11 @@ import ast
 from collections.abc import Mapping
 
 from fsm_core.definition import Severity
+from fsm_core.expressions.backtracking import explodes
 from fsm_core.expressions.hints import method_hint
 from fsm_core.expressions.library import LITERALS, SIGNATURES
 from fsm_core.expressions.names import BUILTINS, HELPERS, LAZY_HELPERS, METHODS, MUTATORS, PADDERS, is_dunder
-from fsm_core.expressions.patterns import explodes, pattern_error
+from fsm_core.expressions.patterns import pattern_error
 
 _WIDEST = 1000
 _ARITIES = {
@@ -18,6 +19,8 @@ _ARITIES = {
     **dict.fromkeys(["bool", "float", "list", "tuple", "set"], (0, 1)), "int": (0, 2), "str": (0, 3),
 }
 """How many arguments a builtin takes, where Python would only say so when a record comes."""
+_ORDERING = ("sorted", "min", "max", ".sort")
+"""What takes a function as `key=`."""
 
 
 class CallRules(ast.NodeVisitor):
@@ -44,6 +47,10 @@ class CallRules(ast.NodeVisitor):
     def is_function(self, name: str) -> bool:
         """Whether a name is something to call: a builtin, a helper, a function of define."""
         return name not in self.names and (name in BUILTINS | HELPERS or name in self.arities)
+
+    def inner_lambda(self, node: ast.Lambda) -> None:
+        """Judge a lambda that stands where one may stand."""
+        raise NotImplementedError
 
     def visit_Call(self, node: ast.Call) -> None:
         """Judge what is called, then the arguments."""
@@ -107,7 +114,8 @@ class CallRules(ast.NodeVisitor):
         if error := pattern_error(pattern):
             self.say(112, f"not a regular expression: {error}")
         elif not self.trusted and explodes(pattern):
-            self.say(410, "an unbounded repeat inside an unbounded repeat")
+            self.say(410, "a repeat inside a repeat, or one whose turns match in several ways",
+                     "a turn begins and ends with a character that tells it apart")
 
     def _method(self, method: str, value: ast.expr, node: ast.Call) -> None:
         if is_dunder(method) or method not in METHODS:
@@ -125,7 +133,7 @@ class CallRules(ast.NodeVisitor):
                 self.visit(value)
 
     def _arguments(self, node: ast.Call) -> None:
-        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        name = node.func.id if isinstance(node.func, ast.Name) else f".{node.func.attr}" if isinstance(node.func, ast.Attribute) else ""
         for position, argument in enumerate(node.args):
             if isinstance(argument, ast.Starred):
                 self.say(410, "no * in a call", "give a list")
@@ -134,8 +142,18 @@ class CallRules(ast.NodeVisitor):
         for keyword in node.keywords:
             if keyword.arg is None and name != "dict":
                 self.say(410, "no ** in a call")
-            elif not (keyword.arg == "key" and isinstance(keyword.value, ast.Name) and _sortable(keyword.value.id)):
+            elif keyword.arg == "key" and name in _ORDERING:
+                self._key(keyword.value)
+            else:
                 self.visit(keyword.value)
+
+    def _key(self, value: ast.expr) -> None:
+        """What to order by: a lambda, which may stand nowhere else, or one of a few builtins."""
+        if isinstance(value, ast.Lambda):
+            self.inner_lambda(value)
+        elif not (isinstance(value, ast.Name) and _sortable(value.id)):
+            self.say(410, "`key=` is a lambda, or a builtin such as len")
+            self.visit(value)
 
 
 def _sortable(name: str) -> bool:

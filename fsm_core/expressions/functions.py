@@ -7,21 +7,26 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from fsm_core.expressions.bounds import MOST_TEXT, refuse_large
+
 ABSENT: Final = object()
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)\Z")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
 _LONGEST_NUMBER = 400
-_MOST_TEXT: Final = 16 * 1024 * 1024
 
 
 def text(*parts: Any) -> str:
     """The parts joined: text as it is, null as nothing, all else as compact JSON."""
-    made = [p if isinstance(p, str) else "" if p is None
-            else json.dumps(p, ensure_ascii=False, separators=(",", ":"), default=_plain)
-            for p in parts]
-    if sum(map(len, made)) > _MOST_TEXT:  # lines of `let` that double a text would fill the memory
-        raise OverflowError(f"text() would give more than {_MOST_TEXT} characters")
+    made = [p if isinstance(p, str) else "" if p is None else _json(p) for p in parts]
+    if sum(map(len, made)) > MOST_TEXT:  # lines of `let` that double a text would fill the memory
+        raise OverflowError(f"text() would give more than {MOST_TEXT} characters")
     return "".join(made)
+
+
+def _json(value: Any) -> str:
+    if not isinstance(value, int | float):
+        refuse_large(value, "text()")
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
 
 
 def _plain(value: Any) -> Any:
@@ -70,7 +75,11 @@ def _number(x: Any) -> int | float:
 
 def shown(x: Any) -> str:
     """A value as an error message shows it: at most 80 characters."""
-    shown = repr(x)
+    try:
+        refuse_large(x, "a message")
+        shown = repr(x)
+    except (OverflowError, RecursionError):
+        return f"a large {type(x).__name__}"
     return shown if len(shown) < 80 else shown[:77] + "..."
 
 

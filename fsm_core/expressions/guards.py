@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable
 from typing import Any, Final, cast
 
-from fsm_core.expressions.trees import copied
+from fsm_core.expressions import bounds
 
 MOST_BITS: Final = 4096
 LONGEST_RANGE: Final = 100_000
-MOST_TEXT: Final = 16 * 1024 * 1024
 _NUMBERS = (int, float)
 
 
@@ -49,8 +47,9 @@ def add(a: Any, b: Any) -> Any:
         return _bounded(a + b)
     alike = (isinstance(a, str) and isinstance(b, str)) or (isinstance(a, list) and isinstance(b, list))
     if alike:
-        if len(a) + len(b) > MOST_TEXT:
-            raise OverflowError(f"+ would give more than {MOST_TEXT} items")
+        most = bounds.MOST_TEXT if isinstance(a, str) else bounds.MOST_ITEMS
+        if len(a) + len(b) > most:
+            raise OverflowError(f"+ would give more than {most} items")
         return a + b
     raise TypeError(f"+ takes two numbers, texts or lists, not {type(a).__name__} and {type(b).__name__}")
 
@@ -85,56 +84,36 @@ def short_range(*args: int) -> range:
     return made
 
 
-def join(separator: Any, parts: Iterable[str]) -> str:
-    """`separator.join(parts)` of at most 16 MiB of text."""
-    if not isinstance(separator, str):
-        raise AttributeError(f"'{type(separator).__name__}' has no method 'join'")
-    items = list(parts)
-    size = len(separator) * max(0, len(items) - 1) + sum(len(p) for p in items if isinstance(p, str))
-    if size > MOST_TEXT:
-        raise OverflowError(f"join would give more than {MOST_TEXT} characters")
-    return separator.join(items)
+class Ranges:
+    """`range(...)` inside of a loop: all that one formula's loop makes are at most 100,000 numbers together."""
+
+    def __init__(self) -> None:
+        self.left = LONGEST_RANGE
+
+    def __call__(self, *args: int) -> range:
+        """The range, if that many numbers are left."""
+        made = short_range(*args)
+        self.left -= len(made)
+        if self.left < 0:
+            raise OverflowError(f"ranges over {LONGEST_RANGE} numbers in one loop")
+        return made
 
 
-def replace(text: Any, old: str, new: str, count: int = -1) -> str:
-    """`text.replace(old, new)` of at most 16 MiB of text."""
-    if not isinstance(text, str):
-        raise AttributeError(f"'{type(text).__name__}' has no method 'replace'")
-    if len(new) > len(old):
-        found = text.count(old) if count < 0 else min(count, text.count(old))
-        if len(text) + found * (len(new) - len(old)) > MOST_TEXT:
-            raise OverflowError(f"replace would give more than {MOST_TEXT} characters")
-    return text.replace(old, new, count)
+def total(items: Iterable[Any], /, start: Any = 0) -> Any:
+    """`sum(items)` of numbers; lists are what `flatten` is for."""
+    if not isinstance(start, _NUMBERS):
+        raise TypeError(f"sum() starts from a number here, not {type(start).__name__}")
+    return _bounded(sum(items, start))
+
+
+def integer(*args: Any, **named: Any) -> int:
+    """`int(text, base)`: bases that are powers of two know no end by themselves."""
+    return cast(int, _bounded(int(*args, **named)))
 
 
 GUARDS: Final[dict[str, Any]] = {
     "_fsm_mul": multiply, "_fsm_mod": modulo, "_fsm_add": add, "_fsm_shl": shift_left, "_fsm_pow": power,
-    "_fsm_range": short_range, "_fsm_join": join, "_fsm_replace": replace,
+    "_fsm_range": short_range, "_fsm_meter": Ranges, "_fsm_sum": total, "_fsm_int": integer, "_fsm_str": bounds.string,
+    "_fsm_repr": bounds.represented, "_fsm_ascii": bounds.in_ascii, "_fsm_text": bounds.formatted, "_fsm_join": bounds.join,
+    "_fsm_replace": bounds.replace, "_fsm_grow": bounds.grow,
 }
-_OPERATORS: Final[dict[type[ast.operator], str]] = {
-    ast.Mult: "_fsm_mul", ast.Mod: "_fsm_mod", ast.Add: "_fsm_add", ast.LShift: "_fsm_shl", ast.Pow: "_fsm_pow",
-}
-
-
-def insert_guards(tree: ast.AST) -> ast.AST:
-    """A new tree in which the dangerous operators and calls are guarded; the given tree stays as it is."""
-    return cast(ast.AST, ast.fix_missing_locations(_Guarding().visit(copied(tree))))
-
-
-class _Guarding(ast.NodeTransformer):
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        self.generic_visit(node)
-        name = _OPERATORS.get(type(node.op))
-        if name is None:
-            return node
-        return ast.copy_location(ast.Call(ast.Name(name, ast.Load()), [node.left, node.right], []), node)
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        match node.func:
-            case ast.Name(id="range"):
-                node.func = ast.copy_location(ast.Name("_fsm_range", ast.Load()), node.func)
-            case ast.Attribute(attr="join" | "replace" as method, value=value):
-                node.args.insert(0, value)
-                node.func = ast.copy_location(ast.Name(f"_fsm_{method}", ast.Load()), node.func)
-        return node

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import keyword
+import unicodedata
 from typing import Final
 
 BUILTINS: Final = frozenset(
@@ -21,6 +23,11 @@ STATE_NAMES: Final = frozenset(["data", "meta", "now", "error", "message", "cont
 META_NAMES: Final = frozenset(["topic", "partition", "offset", "key", "timestamp", "headers"])
 ERROR_NAMES: Final = frozenset(["type", "message", "state", "function", "reason"])
 FORMULA_NAMES: Final = frozenset({"data", "state", "params"})
+
+
+def is_name(text: str) -> bool:
+    """What a document may give a name to: an identifier as Python itself would spell it, and none of Python's words."""
+    return text.isidentifier() and unicodedata.normalize("NFKC", text) == text and not keyword.iskeyword(text)
 
 
 def is_dunder(name: str) -> bool:

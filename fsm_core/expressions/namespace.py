@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from fsm_core.definition import Code, Definition
-from fsm_core.expressions.guards import GUARDS, insert_guards
+from fsm_core.expressions.guarding import insert_guards
+from fsm_core.expressions.guards import GUARDS
 from fsm_core.expressions.library import FUNCTIONS, LAZY
 from fsm_core.expressions.names import BUILTINS
 from fsm_core.expressions.rewrite import rewrite_formula

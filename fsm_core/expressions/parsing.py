@@ -9,6 +9,8 @@ import warnings
 from fsm_core.definition import Code, Mark
 
 LONGEST = 20_000
+DEEPEST = 100
+_MOST_BITS = 4096
 NOWHERE = Mark()
 
 
@@ -32,7 +34,25 @@ def _parse(source: str, text: str, mark: Mark) -> Code:
             return Code("inline", text, body[0], mark=mark)
         raise SyntaxError("code must be one expression or one def")
     tree = _expression(source)
+    refuse_deep(tree)
     return Code("inline" if isinstance(tree, ast.Lambda) else "formula", text, tree, mark=mark)
+
+
+def refuse_deep(tree: ast.AST) -> None:
+    """SyntaxError where expressions stand more than 100 deep in each other, or an integer has over 4,096 bits.
+
+    Whatever walks trees may then recurse. `case` becomes one condition inside another.
+    """
+    todo = [(tree, 0)]
+    while todo:
+        node, depth = todo.pop()
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "case":
+            depth += len(node.args) // 2
+        if depth > DEEPEST:
+            raise SyntaxError(f"nested more than {DEEPEST} deep")
+        if isinstance(node, ast.Constant) and isinstance(node.value, int) and node.value.bit_length() > _MOST_BITS:
+            raise SyntaxError(f"an integer over {_MOST_BITS} bits")
+        todo += [(child, depth + isinstance(child, ast.expr)) for child in ast.iter_child_nodes(node)]
 
 
 def _expression(source: str) -> ast.expr:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import re
-from collections.abc import Iterable
-from typing import Any
 
-from fsm_core.expressions.guards import MOST_TEXT
+from fsm_core.expressions.bounds import MOST_TEXT
 
 
 def matches(pattern: str, x: str) -> bool:
@@ -44,18 +41,3 @@ def pattern_error(pattern: str) -> str | None:
     except (re.error, OverflowError, RecursionError) as error:
         return str(error)
     return None
-
-
-def explodes(pattern: str) -> bool:
-    """Whether an unbounded repeat stands inside an unbounded repeat."""
-    parser: Any = importlib.import_module("re._parser")
-    return _nested(parser.parse(pattern), parser.SubPattern, int(parser.MAXREPEAT), 0)
-
-
-def _nested(item: Any, kind: type, most: int, depth: int) -> bool:
-    parts: Iterable[Any] = item.data if isinstance(item, kind) else item  # type: ignore[attr-defined]  # an untyped module
-    if isinstance(item, tuple) and len(item) == 2 and str(item[0]) in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
-        depth += int(item[1][1]) >= most
-        if depth > 1:
-            return True
-    return any(_nested(part, kind, most, depth) for part in parts if isinstance(part, tuple | list | kind))

@@ -194,6 +194,10 @@ class _AllowList(CallRules):
                 self.say(115, f"the name '{name}' hides another")
 
     def visit_Lambda(self, node: ast.Lambda) -> None:  # noqa: N802  # NodeVisitor's name
+        self.say(410, "a lambda inside is the `key=` of sorted, min or max")  # as a value it could be called with itself
+
+    def inner_lambda(self, node: ast.Lambda) -> None:
+        """A lambda that is a `key=`."""
         a = node.args
         if a.vararg or a.kwarg or a.kwonlyargs or a.posonlyargs or a.defaults:
             self.say(410, "a lambda inside has plain parameters only")

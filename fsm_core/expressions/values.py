@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from fsm_core.expressions.bounds import MOST_ITEMS, refuse_large
 from fsm_core.expressions.functions import ABSENT, shown, text
 
 _HALF_UP: Final = Context(prec=5000, rounding=ROUND_HALF_UP)
@@ -80,7 +81,8 @@ def from_json(x: Any, d: Any = ABSENT) -> Any:
 
 
 def to_json(x: Any) -> str:
-    """Compact JSON of a value."""
+    """Compact JSON of a value, of at most 16 MiB."""
+    refuse_large(x, "to_json()")
     return json.dumps(x, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
@@ -92,7 +94,9 @@ def parse_query(x: str) -> dict[str, str]:
 
 
 def flatten(list: list[Any]) -> list[Any]:
-    """The items of the lists in a list, one level down."""
+    """The items of the lists in a list, one level down; at most 2 Mi of them."""
+    if sum(len(inner) for inner in list if isinstance(inner, tuple | type([]))) > MOST_ITEMS:
+        raise OverflowError(f"flatten() would give more than {MOST_ITEMS} items")
     return [item for inner in list for item in (inner if isinstance(inner, tuple | type([])) else [inner])]
 
 
@@ -106,6 +110,7 @@ def group(list: list[Any], field: str) -> dict[str, list[Any]]:
 
 def unique(list: list[Any]) -> list[Any]:
     """The items without repeats by value; the first stays."""
+    refuse_large(list, "unique()")
     seen: dict[str, Any] = {}
     for item in list:
         seen.setdefault(_identity(item), item)

@@ -30,6 +30,43 @@ ATTACKS = [
     "lambda: 1", "lambda a, b, c: 1", "has(1)", "has()", "case(1, 2)", "coalesce()",
     "matches(r'(a+)+$', data.x)", "matches(data.p, data.x)", "replace('a', data.by, data.x)", "find('(', data.x)", "iso()",
     "format_time(1, data.f)", "round_half_up(data.x, data.n)", "matches(r'(?:(?:a*)b)*', data.x)",
+    # names that Python would normalise into forbidden ones
+    "data.__ｃｌａｓｓ__", "().__ⅽlass__", "ｅｖａｌ('1')", "ｏｐｅｎ('x')", "_ｆｓｍ_mul(1, 2)", "data.x.ｆｏｒｍａｔ(1)", "__ｉｍｐｏｒｔ__('os')",
+    # names of the generated code and of the guards
+    "_d", "_st", "_raw", "_now", "_interpret(1)", "_loads(data.x)", "_fsm_ranges(10 ** 9)", "_fsm_meter()", "[_fsm_x for _fsm_x in data.a]",
+    "sorted(data.a, key=lambda _fsm_mul: _fsm_mul)", "lambda _fsm_mul: _fsm_mul", "[__x__ for __x__ in data.a]", "_fsm_grow('append', data.a, 1)",
+    # functions as values
+    "dict(key=str)", "dict(key=str)['key'](1)", "text(key=len)", "zip(data.a, key=int)", "data.get('x', key=str)", "[int, str]", "{'f': len}",
+    "sorted(data.a, key=dict)", "sorted(data.a, key=sorted)", "sorted(data.a, key=data.f)", "max(data.a, default=open)", "coalesce(print, 1)",
+    "case(data.a, eval, 0)", "isinstance(data.a, object)", "isinstance(data.a, type(data))", "isinstance(data.a, (int, [].__class__))",
+    "sum(data.a, key=len)", "data.a.copy(key=len)", "dict(**data.a)['x'].mro()",
+    # calls and arguments
+    "(lambda f: f(f))(lambda f: f(f))", "data.f(1)", "data['f'](1)", "text(*data.a)", "data.x.join(*data.a)", "{**open}",
+    "lambda state, *a: 1", "lambda state, **k: 1", "sorted(data.a, key=lambda x, y=open: x)", "sorted(data.a, key=lambda *x: x)", "lambda state, /: 1",
+    # texts that grow or leak
+    "f'{data.x!r:>9}'", "f'{data.x:{10 ** 9}}'", "f'{data.__class__}'", "f'{open}'", "f'{f\'{data.__dict__}\'}'", "'%s' % open", "'{}'.format(1)", "str.join(',', data.a)",
+    "data.x.expandtabs(10 ** 9)", "data.x.encode('utf-16')", "data.x.maketrans({})", "data.x.format_map(data)", "data.x.rjust(data.n)", "data.x.zfill(1001)",
+    "data.x.center(*[9])", "bytes(10 ** 9)", "bytearray(data.n)", "complex(1)", "chr(data.n)", "ord(data.x)", "hash(data.x)", "repr(data)", "ascii(data)", "format(data.x, '9')",
+    "pow(2, data.n)", "round(data.x, 1001)", "round(ndigits=data.n, number=data.x)", "map(str, data.a)", "filter(None, data.a)", "iter(data.a)", "next(data.a)",
+    "slice(1)", "frozenset(data.a)", "id(data)", "callable(data)", "delattr(data, 'x')", "hasattr(data, 'x')", "issubclass(int, int)", "exit()", "quit()", "help()", "copyright()",
+    # attributes of constants and of what calls give
+    "''.__class__", "(1).real.__class__", "(1.5).as_integer_ratio()", "[].__len__()", "{}.__contains__(1)", "'x'.__format__('9')", "text(1).__class__", "lambda state: 'x'.upper",
+    "lambda state: state.meta.__dict__", "lambda state: state.error.args", "lambda state: state._meta", "lambda state: state.child({})", "lambda state: state.lets", "lambda state: (1).real",
+    "lambda state: state.data['a'].sort(key=open)", "lambda state: state.data.setdefault(open, 1)", "lambda state: state.data.fromkeys([1])", "lambda state: state.meta.topic.__class__",
+    # loops
+    "[x for x in data.a if (y := x)]", "[x async for x in data.a]", "[await x for x in data.a]", "{x: y for x in data.a for y in x}", "[[y for y in range(9)] for x in data.a]",
+    "[x for data.x in data.a]", "[1 for data['x'] in data.a]", "[1 for [x] in data.a]", "[sum(y for y in data.b) for x in data.a]", "sorted(data.a, key=lambda x: [y for y in data.b for z in y])",
+    "[params for params in data.a]", "[text for text in data.a]", "{state: 1 for state in data.a}",
+    # patterns
+    "matches(r'(a|aa)+$', data.x)", "matches(r'(a?a?)*b', data.x)", "matches(r'(.|\\s\\s)*x', data.x)", "matches(r'(a{1,9}){1,99}$', data.x)", "find(r'(?P<x>(a+)*)', data.x)",
+    "replace(r'(?:a?a?x|b)*$', '', data.x)", "matches(f'{data.x}', data.x)", "matches('a' + data.x, data.x)", "matches(pattern=data.p, x=data.x)", "replace('a', data.by.x, data.x)", "parse_time(data.x, data.f)",
+    "matches(r'(?P<a>x)(?P<a>y)', data.x)", "matches('[', data.x)", "matches('(?i', data.x)", "matches('a{99999999999}', data.x)",
+    # sizes of the text itself
+    "0x" + "f" * 1100, "-" * 150 + "1", "not " * 150 + "1", "data" + ".a" * 150, "data" + "[0]" * 150, "+".join(["1"] * 150), "[" * 150 + "]" * 150,
+    " if 1 else ".join(["1"] * 150), "case(" + "data.n, 1, " * 150 + "0)", "'" + "x" * 20_001 + "'", "9" * 5000, "lambda state: " + "(" * 90 + "lambda x: " * 20 + "1" + ")" * 90,
+    # statements and syntax
+    "del data.x", "import os", "data.x = 1", "data.x += 1", "x: int", "assert data", "raise data", "return 1", "with open('x') as f: f", "try: 1\nexcept: 2", "@open\ndef f(state):\n    return 1",
+    "class X: pass", "lambda state: (yield from [1])", "\x00", "lambda state: [lambda x: x]", "sorted([lambda x: x], key=data.f)", "match data:\n  case _: 1", "print 1", "`data`", "data!r", "u'x' b'y'",
 ]
 
 BLOWUPS = [
