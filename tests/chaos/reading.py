@@ -70,6 +70,18 @@ class Offsets:
         logs = "\n".join(m.log(1500) for m in members)
         await_true(f"every partition moves on from {before}\n{logs}", lambda: all(o > before[n] for n, o in self.committed().items()), seconds)
 
+    def await_standstill(self, seconds: float = 20) -> None:
+        """Wait until nothing is committed for a second."""
+        last, since = self.committed(), time.monotonic()
+
+        def still() -> bool:
+            nonlocal last, since
+            if (now := self.committed()) != last:
+                last, since = now, time.monotonic()
+            return time.monotonic() - since > 1
+
+        await_true("nothing moves", still, seconds)
+
     def close(self) -> None:
         """Let go."""
         self._consumer.close()

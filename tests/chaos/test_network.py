@@ -33,6 +33,7 @@ BOTH = pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
 STRICTER = pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"] if SCALED else ["exactly_once"])
 PARTITIONS, RATE = 4, 400
 CUTS = int(100 * SCALED) or 10
+PATIENCE = 3.0
 SLOW = Weather(delay=0.1, rate=200_000)
 WITHIN = ALERT_SECONDS + 1
 
@@ -151,12 +152,35 @@ def test_a_member_that_hears_nothing_is_replaced(network: Network, tmp_path: Pat
     assert ALERT_SECONDS / 2 < min(pauses) <= WITHIN, told  # the machine may be shared: the better of two
 
 
+@pytest.mark.timeout(120 if not SCALED else 400)
+@STRICTER
+def test_a_connection_that_never_answers_is_given_up(network: Network, tmp_path: Path, record_property: Report, guarantee: str) -> None:
+    """The network forgets the connections of the only member and carries new ones: what waits on an old one ends with its request's time,
+    and the member goes on by itself."""
+    broker, proxy = network
+    topics = three_topics(broker.bootstrap, PARTITIONS)
+    worker = Worker(alert(tmp_path, proxy.bootstrap, topics, guarantee))
+    with workers(worker, patience=0 if SCALED >= 1 else PATIENCE), traffic(broker.bootstrap, topics, record_property) as (offsets, verdicts):
+        worker.ready()
+        for _ in range(2):
+            offsets.await_progress((worker,))
+            proxy.set(Weather(silent=True))
+            proxy.set(Weather())
+            offsets.await_standstill()
+            began = time.monotonic()
+            offsets.await_progress((worker,), 150)
+            record_property("back", f"{time.monotonic() - began:.1f} s")
+            print(f"back after {time.monotonic() - began:.1f} s")
+        assert worker.code is None, worker.log()
+    assert guarantee == "at_least_once" or not verdicts[0].duplicates, verdicts[0]
+
+
 @pytest.mark.timeout(120 if not SCALED else 600)
 @STRICTER
 def test_a_frozen_broker(network: Network, tmp_path: Path, record_property: Report, guarantee: str) -> None:
     """The broker's process stands still for longer than sessions and requests last, and goes on: so does the group, by itself."""
     broker, _ = network
-    patience, still = (0.0, 75.0) if SCALED >= 1 else (3.0, 5.0)
+    patience, still = (0.0, 75.0) if SCALED >= 1 else (PATIENCE, 5.0)
     topics = three_topics(broker.bootstrap, PARTITIONS)
     config = alert(tmp_path, broker.bootstrap, topics, guarantee)
     with workers(Worker(config, "a"), Worker(config, "b"), patience=patience) as members, traffic(broker.bootstrap, topics, record_property) as (offsets, verdicts):
