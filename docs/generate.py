@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,14 +61,42 @@ def _table(title: str, shape: dict[str, Any]) -> Iterator[str]:
 
 
 def _formulas() -> Iterator[str]:
-    yield "\n## Formulas\n### Helpers\n`d`, where there is one, is what comes instead of the helper's own error.\n\n| helper | |\n|---|---|"
+    yield "\n## Formulas\n### Helpers\n`d`, where there is one, is what comes instead of the helper's own error.\n\n| helper | | example |\n|---|---|---|"
     for call, words in LAZY_WORDS.items():
-        yield _row(f"`{call}`", words)
+        yield _row(f"`{call}`", words, _example(call.split("(")[0]))
     for name, function in FUNCTIONS.items():
-        yield _row(f"`{name}({', '.join(map(_parameter, SIGNATURES[name].parameters.values()))})`", str(inspect.getdoc(function)).split("\n\n")[0])
+        call = f"{name}({', '.join(map(_parameter, SIGNATURES[name].parameters.values()))})"
+        yield _row(f"`{call}`", str(inspect.getdoc(function)).split("\n\n")[0], _example(name))
     yield f"\n### Builtins\n{_listed(names.BUILTINS)}"
     yield f"\n### Methods of texts, lists and objects\n{_listed(names.METHODS - names.MUTATORS)}"
     yield f"\n### What `state` shows\n{_listed(names.STATE_NAMES)}; of `state.meta` {_listed(names.META_NAMES)}; of `state.error` {_listed(names.ERROR_NAMES)}"
+
+
+def _example(helper: str) -> str:
+    """The shortest case of a helper that says something; what it is given stands in the place of fields, but where it takes paths."""
+    formulas = [case for case in _cases() if case.get("formula", "").startswith(f"{helper}(") and "gives" in case and "machine" not in case]
+    for case in sorted(formulas, key=lambda case: len(case["formula"])):
+        for given, gives in zip(case["given"], case["gives"], strict=True):
+            if gives not in (None, False, {}, *given.values()) and not (isinstance(gives, dict) and "raises" in gives):
+                filled = re.sub(r"data[.]([a-z]+)", lambda field: repr(given.get(field[1])), case["formula"])
+                asked = f"`{case['formula']}` of `{given}`" if helper in names.LAZY_HELPERS else f"`{filled}`"
+                return f"{asked} → `{_short(gives)}`"
+    return ""
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 60 else f"{text[:20]}…"
+
+
+def _cases() -> list[dict[str, Any]]:
+    return [case for file in sorted(CASES.glob("*.yaml")) for case in _read(file)]
+
+
+@cache
+def _read(file: Path) -> list[dict[str, Any]]:
+    cases: list[dict[str, Any]] = YAML(typ="safe", pure=True).load(file.read_text("utf-8"))
+    return cases
 
 
 def _parameter(one: inspect.Parameter) -> str:
@@ -97,7 +127,7 @@ def _checks() -> Iterator[str]:
 def _promises() -> Iterator[str]:
     yield "\n## What is promised\nEach sentence is the name of a case in `tests/conformance/cases` that runs through the interpreter and through the compiled code."
     for file in sorted(CASES.glob("*.yaml")):
-        sentences = [str(case["name"]) for case in YAML(typ="safe", pure=True).load(file.read_text("utf-8"))]
+        sentences = [str(case["name"]) for case in _read(file)]
         yield f"\n### {file.stem.replace('_', ' ').capitalize()}\n" + "\n".join(f"* {_inert(sentence)}" for sentence in sentences)
 
 

@@ -18,6 +18,7 @@ li.visit::before { content: ""; position: absolute; left: -8px; top: 8px; width:
 li.failed::before { background: var(--bad) } li.visit > b { font-size: 16px }
 .added { color: var(--good) } .removed, .bad { color: var(--bad) } .changed { color: var(--was) }
 .row { margin: 3px 0; overflow-wrap: anywhere } .end { font-weight: 600; font-size: 16px } details pre { background: var(--code); padding: 10px; overflow: auto }
+li.visit pre { white-space: pre-wrap; overflow-wrap: anywhere }
 """
 _SIGNS = {"added": "+", "removed": "−", "changed": "~"}
 
@@ -39,7 +40,7 @@ def _visit(story: Story, visit: Visit) -> str:
     rows = "".join(_rows(visit))
     if failed and story.failure is not None and story.failure.get("reason") != "rejected":  # the last line says that
         rows += f'<div class="row bad">{shown(failure_line(story.failure))}</div>'
-    fold = _shown if visit is story.visits[-1] else _folded
+    fold = _shown if visit is story.visits[-1] and not story.sent else _folded
     after = fold("the record after it", value(visit.after, 100_000)) if visit.after is not None else ""
     return f'<li class="visit{" failed" if failed or visit.error else ""}"><b>{shown(visit.state)}</b> <span class="soft">{shown(visit.description)}</span>{rows}{after}</li>'
 
@@ -67,7 +68,7 @@ def _changed(change: Change) -> str:
 
 def _end(story: Story) -> str:
     line = shown(end_line(story.end, story.outcome, story.failure))
-    sent = "".join(f'<p class="row">{shown(sent_line(said))}</p>' for said in story.sent)
+    sent = "".join(f'<p class="row"><code>{shown(sent_line(said))}</code></p>' for said in story.sent)
     return f'<p class="end{" bad" if story.failure is not None else ""}">{line}</p>{sent}'
 
 
