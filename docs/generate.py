@@ -78,10 +78,13 @@ def _example(helper: str) -> str:
     for case in sorted(formulas, key=lambda case: len(case["formula"])):
         for given, gives in zip(case["given"], case["gives"], strict=True):
             if gives not in (None, False, {}, *given.values()) and not (isinstance(gives, dict) and "raises" in gives):
-                filled = re.sub(r"data[.]([a-z]+)", lambda field: repr(given.get(field[1])), case["formula"])
-                asked = f"`{case['formula']}` of `{given}`" if helper in names.LAZY_HELPERS else f"`{filled}`"
+                asked = f"`{case['formula']}` of `{given}`" if helper in names.LAZY_HELPERS else f"`{_filled(case['formula'], given)}`"
                 return f"{asked} → `{_short(gives)}`"
     return ""
+
+
+def _filled(formula: str, given: dict[str, Any]) -> str:
+    return re.sub(r"data[.]([a-z]+)", lambda field: repr(given.get(field[1])), formula)
 
 
 def _short(value: Any) -> str:

@@ -9,6 +9,7 @@ from fsm_core.checks.comparing import decided, range_of, shown
 from fsm_core.checks.facts import ALL, ANY, NUMERIC, Fact, constant, of
 from fsm_core.checks.notes import Notes
 from fsm_core.checks.signatures import ADDABLE, BOOLEAN, NUMBER
+from fsm_core.checks.writing import written
 
 Env = Mapping[str, Fact]
 _ARITHMETIC = (ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
@@ -49,7 +50,7 @@ class Arithmetic:
         self.needs(b, ADDABLE, node.right, "`+` with")
         kinds = [{"n" if t in NUMERIC else t for t in f.types & ADDABLE} for f in (a, b)]
         if kinds[0] and kinds[1] and not kinds[0] & kinds[1]:
-            self.notes.say(320, f"`{ast.unparse(node)}` adds {shown(a)} and {shown(b)}")
+            self.notes.say(320, f"`{written(node)}` adds {shown(a)} and {shown(b)}")
 
     def _number(self, a: Fact, b: Fact, node: ast.BinOp) -> Fact:
         if not (a.types <= NUMERIC and b.types <= NUMERIC):
@@ -58,7 +59,7 @@ class Arithmetic:
         whole = a.types | b.types <= {"integer", "boolean"} and not isinstance(node.op, ast.Div)
         low, high = range_of(a, b, node.op)
         if whole and high is not None and low is not None and max(high, -low) >= 2**64:
-            self.notes.say(321, f"`{ast.unparse(node)}` may exceed 64 bits")
+            self.notes.say(321, f"`{written(node)}` may exceed 64 bits")
         return Fact(frozenset(["integer"]) if whole else frozenset(["number"]) if isinstance(node.op, ast.Div) else NUMBER.types, low=low, high=high)
 
     def _unaryop(self, node: ast.UnaryOp, env: Env) -> Fact:
@@ -91,6 +92,6 @@ class Arithmetic:
     def _ordered(self, a: Fact, b: Fact, node: ast.Compare) -> None:
         kinds = [{"n" if t in NUMERIC else t for t in f.types} for f in (a, b)]
         if kinds[0] and kinds[1] and not kinds[0] & kinds[1]:
-            self.notes.say(320, f"`{ast.unparse(node)}` compares {shown(a)} with {shown(b)}")
+            self.notes.say(320, f"`{written(node)}` compares {shown(a)} with {shown(b)}")
         else:
             self.needs(a, ALL - {"null", "object"}, node.left, "the order of")

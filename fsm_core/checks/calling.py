@@ -12,6 +12,7 @@ from fsm_core.checks.narrowing import Env
 from fsm_core.checks.notes import Notes
 from fsm_core.checks.patterns import found_groups
 from fsm_core.checks.signatures import CONVERTS, HAS_DEFAULT, NUMBER, OBJECT_METHODS, RESULTS, TAKES, TEXT_METHODS
+from fsm_core.checks.writing import written
 
 
 class Calls:
@@ -51,7 +52,7 @@ class Calls:
             if i == len(parts) - 1 and "null" in fact.types and isinstance(part, ast.Call):
                 made = replace(made, guessed=True)  # it was asked for because it may be absent
             if "null" not in fact.types and i < len(parts) - 1:
-                self.notes.say(312, f"`{ast.unparse(part)}` is always there: the rest of coalesce is never used")
+                self.notes.say(312, f"`{written(part)}` is always there: the rest of coalesce is never used")
                 break
         return made
 
@@ -73,7 +74,7 @@ class Calls:
         facts = [self.of(a, env) for a in node.args if not isinstance(a, ast.Starred)]
         facts += [self.of(k.value, env) for k in node.keywords]
         if name in CONVERTS and len(node.args) > 1 and isinstance(node.args[0], ast.Constant) and not isinstance(node.args[1], ast.Constant):
-            self.notes.say(112, f"{name}() of the constant {ast.unparse(node.args[0])}", "are its arguments swapped?")
+            self.notes.say(112, f"{name}() of the constant {written(node.args[0])}", "are its arguments swapped?")
         default = HAS_DEFAULT.get(name)
         lenient = default is not None and (len(node.args) > default or any(k.arg == "d" for k in node.keywords))
         for fact, takes, argument in zip(facts, TAKES.get(name, ()), node.args, strict=False):

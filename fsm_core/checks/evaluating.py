@@ -13,6 +13,7 @@ from fsm_core.checks.facts import Field as FactField
 from fsm_core.checks.narrowing import assume
 from fsm_core.checks.notes import Notes
 from fsm_core.checks.signatures import NUMBER, TEXT
+from fsm_core.checks.writing import written
 
 Env = Mapping[str, Fact]
 
@@ -77,7 +78,7 @@ class Evaluator(Calls, Arithmetic):
         if base.types != {"object"} or not base.closed or not base.fields:
             return base.items or ANY
         if key.values is None or any(k not in base.fields for _, k in key.values):
-            self.notes.say(313, f"'{ast.unparse(node.slice)}' may be no key of the table '{ast.unparse(node.value)}'",
+            self.notes.say(313, f"'{written(node.slice)}' may be no key of the table '{written(node.value)}'",
                            rests_on_input=key.types == ALL or key.values is None)
         return join_all([f.fact for f in base.fields.values()])
 
@@ -99,7 +100,7 @@ class Evaluator(Calls, Arithmetic):
     def _ifexp(self, node: ast.IfExp, env: Env) -> Fact:
         test = self.of(node.test, env)
         if isinstance(node.test, ast.Constant):
-            self.notes.say(212, f"the condition `{ast.unparse(node.test)}` is always {str(bool(node.test.value)).lower()}", "a condition compares something, as in data.x > 1")
+            self.notes.say(212, f"the condition `{written(node.test)}` is always {str(bool(node.test.value)).lower()}", "a condition compares something, as in data.x > 1")
         sides = [(node.body, True), (node.orelse, False)]
         made = []
         for part, truth in sides:
@@ -162,9 +163,9 @@ class Evaluator(Calls, Arithmetic):
     def needs(self, fact: Fact, takes: frozenset[str] | set[str], node: ast.expr, what: str) -> None:
         """Say 320 where the value is never, or not always, of a type that the operation takes."""
         if fact.types and not fact.types & takes:
-            self.notes.say(320, f"{what} `{ast.unparse(node)}`, which is {shown(fact)}")
+            self.notes.say(320, f"{what} `{written(node)}`, which is {shown(fact)}")
         elif "null" in fact.types and (fact.types != ALL or fact.guessed) and "null" not in takes:
-            self.notes.nullable(f"{what} `{ast.unparse(node)}`, which may be null", fact.guessed)
+            self.notes.nullable(f"{what} `{written(node)}`, which may be null", fact.guessed)
 
 
 def _names(target: ast.expr) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fsm_core.checks.facts import Presence
+from fsm_core.checks.writing import written
 from fsm_core.definition import Finding, Mark, Severity
 
 INFO = frozenset([214, 303, 310, 312, 322, 420, 900])
@@ -47,7 +48,7 @@ class Notes:
         """All of them, in the order in which they came; last the comparisons that are false on every way."""
         for node, mark, truths in self._decided.values():
             if truths == {False}:
-                self._found[Finding(212, "warning", f"`{ast.unparse(node)}` is never true", mark, "the value never is that: a misspelt text, or another type")] = None
+                self._found[Finding(212, "warning", f"`{written(node)}` is never true", mark, "the value never is that: a misspelt text, or another type")] = None
         return list(self._found)
 
     def clear(self) -> None:
@@ -62,7 +63,7 @@ class Notes:
 
     def read(self, node: ast.Subscript, presence: Presence) -> None:
         """A field is read that may be absent."""
-        what = ast.unparse(node)
+        what = written(node)
         if presence == "never":
             self.say(301, f"`{what}` is set on no path", "a misspelt name, or a field that was removed or never kept")
         elif presence == "maybe":
