@@ -37,7 +37,7 @@ ATTACKS: list[tuple[str, dict[str, Any]]] = [
     # numbers in texts
     ("int(data.a)", {"a": "9" * 10**6}), ("int(data.a, 16)", {"a": "f" * 10**5}), ("int(data.a, base=2)", {"a": "1" * 5000}), ("to_int(data.a)", {"a": "9" * 10**6}), ("to_int(data.a)", {"a": "1_000"}),
     ("to_int(data.a)", {"a": "٣"}), ("to_int(data.a)", {"a": True}), ("to_int(data.a)", {"a": 1e300}), ("to_number(data.a)", {"a": "1e999"}), ("to_number(data.a)", {"a": "nan"}), ("to_number(data.a)", {"a": [[]]}),
-    ("float(data.a)", {"a": "1e"}), ("round(data.a, 2)", {"a": "x"}), ("round_half_up(data.a, 2)", {"a": "x"}), ("round_half_up(data.a, 2)", {"a": 1e300}), ("clip(data.a, 0, 9)", {"a": "x"}),
+    ("float(data.a)", {"a": "1e"}), ("round(data.a, 2)", {"a": "x"}), ("round_half_up(data.a, 2)", {"a": "x"}), ("clip(data.a, 0, 9)", {"a": "x"}),
     # sums and lists
     ("sum(data.a, [])", {"a": [WIDE] * 10}), ("sum(data.a, data.b)", {"a": [[1]], "b": []}), ("sum(data.a)", {"a": ["x"]}), ("sum(data.a)", {"a": [[1]]}), ("flatten(data.a)", {"a": 1}), ("group(data.a, 'k')", {"a": [1]}),
     ("max(data.a)", {"a": [1, "x"]}), ("max(data.a)", {"a": []}), ("sorted(data.a)", {"a": [1, None]}), ("sorted(data.a, key=lambda l: l.x)", {"a": [{}]}), ("sorted(data.a, key=len)", {"a": [1]}),
