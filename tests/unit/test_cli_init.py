@@ -32,6 +32,13 @@ def test_check_finds_nothing(project: Path) -> None:
     assert {f["code"] for f in json.loads(done.stdout)["findings"]} <= {900}
 
 
+def test_check_says_ok_and_names_files_as_one_types_them(project: Path) -> None:
+    """Relative to here; what is only told does not hide that all is well."""
+    lines = run("check", "-c", "worker.yaml", cwd=project).stdout.splitlines()
+    assert lines[-1] == "ok, 3 info"
+    assert all(line.startswith("machine.yaml:") for line in lines[:-1])
+
+
 def test_its_tests_pass_and_take_every_arc(project: Path) -> None:
     """All of them."""
     answer = json.loads(run("test", "machine.yaml", "--json", cwd=project).stdout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -81,6 +82,15 @@ def report(findings: list[Finding], as_json: bool) -> None:
         print(json.dumps({"ok": ok, "findings": [f.as_dict() for f in findings]}))
         return
     for finding in findings:
-        print(finding)
+        print(_from_here(finding))
     counts = {s: sum(f.severity == s for f in findings) for s in ("error", "warning", "info")}
-    print("ok" if not findings else ", ".join(f"{n} {s}{'s' if n != 1 and s != 'info' else ''}" for s, n in counts.items() if n))
+    said = [f"{n} {s}{'s' if n != 1 and s != 'info' else ''}" for s, n in counts.items() if n]
+    print(", ".join(said if counts["error"] or counts["warning"] else ["ok", *said]))
+
+
+def _from_here(finding: Finding) -> Finding:
+    """Its file as one would type it here."""
+    file, here = finding.mark.file, Path.cwd()
+    if file is None or not Path(file).is_relative_to(here):
+        return finding
+    return replace(finding, mark=replace(finding.mark, file=str(Path(file).relative_to(here))))
