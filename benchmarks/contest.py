@@ -17,9 +17,12 @@ from benchmarks.topics import Topics
 
 ROOT = Path(__file__).parents[1]
 OURS = "fsm-worker"
+_RUN = ("worker", "run", "-c", str(Path(__file__).with_name("worker.yaml")))
 CONTENDERS = {
-    OURS: ("worker", "run", "-c", str(Path(__file__).with_name("worker.yaml"))),
+    OURS: _RUN,
+    f"{OURS}, exactly once": (*_RUN, "--set", "delivery.guarantee=exactly_once"),
     "confluent-kafka loop": ("benchmarks.peers.confluent_loop",),
+    "confluent-kafka loop, exactly once": ("benchmarks.peers.confluent_transactions",),
     "aiokafka loop": ("benchmarks.peers.aiokafka_loop",),
 }
 LIMIT = 180.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 
 from benchmarks.job import orders
@@ -48,7 +48,7 @@ class Topics:
             raise SystemExit("the input was not acknowledged")
 
     def count(self, *names: str) -> int:
-        """Records in these topics together."""
+        """Records in these topics together, the markers of transactions among them."""
         end = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         asked = {TopicPartition(name, p): end for name in names for p in range(PARTITIONS)}
         return sum(found.result().offset for found in self._admin.list_offsets(asked).values())
@@ -63,18 +63,20 @@ class Topics:
             client.close()
 
     def read(self, name: str) -> Iterator[Message]:
-        """Every record that the topic holds now."""
-        left, client = self.count(name), self._client("benchmark-reader")
+        """Every committed record that the topic holds now."""
+        left, client = set(range(PARTITIONS)), self._client("benchmark-reader")
         try:
             client.assign([TopicPartition(name, p, 0) for p in range(PARTITIONS)])
             deadline = time.monotonic() + PATIENCE
-            while left > 0 and time.monotonic() < deadline:
+            while left and time.monotonic() < deadline:
                 for message in client.consume(5000, timeout=0.5):
-                    if not message.error():
-                        left -= 1
+                    if (error := message.error()) is None:
                         yield message
+                    elif error.code() == KafkaError._PARTITION_EOF:
+                        left.discard(message.partition() or 0)
         finally:
             client.close()
 
     def _client(self, group: str) -> Consumer:
-        return Consumer({"bootstrap.servers": self.bootstrap, "group.id": group, "enable.auto.commit": False, "auto.offset.reset": "earliest"})
+        return Consumer({"bootstrap.servers": self.bootstrap, "group.id": group, "enable.auto.commit": False, "auto.offset.reset": "earliest",
+                         "enable.partition.eof": True, "isolation.level": "read_committed"})
