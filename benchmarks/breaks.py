@@ -108,6 +108,7 @@ BREAKS = (
     Break("I10", "a stopping worker waits for its drain without an end", _SUPERVISOR, "await self._first(draining, self._at_once, patience * _DRAIN_SHARE)", "await self._first(draining, self._at_once)",
           ("tests/unit/test_supervisor.py",)),
     Break("I10", "an acknowledgement that never comes is not told", _SUPERVISOR, 'return f"no acknowledgement for {stuck[0]}" if stuck else None', "return None", ("tests/unit/test_supervisor.py",)),
+    Break("I10", "a stall is not counted", "worker/runtime/watchdog.py", "        self._counters.stalls[lane.partition.topic] += 1\n", "", ("tests/unit/test_watchdog.py",)),
     Break("I10", "a call of the host's may take as long as it likes", "fsm_core/engine/protocol.py", "await asyncio.wait_for(_called(pending), pending.deadline)", "await _called(pending)",
           ("tests/unit/test_interpreter.py",)),
 )
