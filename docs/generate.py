@@ -16,6 +16,7 @@ from fsm_core.engine.batch import REASONS
 from fsm_core.expressions import names
 from fsm_core.expressions.library import FUNCTIONS, LAZY_WORDS, SIGNATURES
 from fsm_core.schema import machine_schema
+from fsm_core.schema.shapes import LATER
 
 TARGET = Path(__file__).parent / "reference.md"
 CASES = Path(__file__).parents[1] / "tests" / "conformance" / "cases"
@@ -49,15 +50,17 @@ def _record(shape: dict[str, Any]) -> dict[str, Any]:
 
 
 def _table(title: str, shape: dict[str, Any]) -> Iterator[str]:
-    described = {name: key for name, key in shape["properties"].items() if key.get("description")}
+    described = {name: key for name, key in shape["properties"].items() if key.get("description") and key != LATER}
     needed = shape.get("required", ())
-    about = "" if shape["description"] == f"{title}." else shape["description"] + "\n"
+    about = shape["description"] + "\n" if shape["description"].count(" ") > 1 else ""  # "A way." says nothing
     yield f"\n### {title}\n{about}\n| key | |\n|---|---|"
     for name, key in described.items():
         choices = f" One of {', '.join(f'`{choice}`' for choice in key['enum'])}." if len(key.get("enum", ())) > 1 else ""
         yield _row(f"`{name}`{' (needed)' if name in needed else ''}", key["description"] + choices)
-    if ignored := [f"`{name}`" for name in shape["properties"] if name not in described]:
-        yield f"\nTaken, for documents that were written elsewhere: {', '.join(ignored)}."
+    for words, keys in (("Not supported yet (190)", [name for name, key in shape["properties"].items() if key == LATER]),
+                        ("Taken without a meaning", [name for name, key in shape["properties"].items() if not key.get("description")])):
+        if keys:
+            yield f"\n{words}, for documents that were written elsewhere: {', '.join(f'`{name}`' for name in keys)}."
 
 
 def _formulas() -> Iterator[str]:

@@ -15,6 +15,10 @@ from fsm_core.document.reading import Document
 from fsm_core.expressions import judge
 
 _RESERVED = frozenset("keyed wait on after context emit include migrations".split())
+_MEANT = {"when": ("condition",), "if": ("condition",), "guard": ("condition",), "goto": ("to",), "next": ("to",), "start": ("is_start",), "initial": ("is_start",),
+          "end": ("is_end",), "final": ("is_end",), "input": ("given",), "output": ("expect", "outcome"), "delete": ("remove",), "drop": ("remove",), "topic": ("route",),
+          "transitions": ("arcs",), "constants": ("define",), "variables": ("let",), "vars": ("let",), "validate": ("require",), "assert": ("require",)}
+"""What other systems call our keys, where no letter tells."""
 
 
 class Report:
@@ -86,7 +90,8 @@ class Report:
             if key in later:
                 self.say(190, f"`{key}` is not supported yet", step(pointer, key))
                 continue
-            near = difflib.get_close_matches(str(key), [*allowed, *later], 1)
+            meant = [one for one in _MEANT.get(str(key), ()) if one in allowed]
+            near = meant or difflib.get_close_matches(str(key), [*allowed, *later], 1)
             hint = f"did you mean `{near[0]}`?" if near else ""
             if isinstance(key, str) and not key.replace("_", "").isalnum():
                 hint = "in { } a comma ends the value: put quotes around the whole of it"

@@ -26,7 +26,7 @@ def check_structure(report: Report, states: Sequence[State], arcs: Sequence[Arc]
     for arc in arcs:
         _known(report, arc.source, names, arc.mark, "an arc from")
         targets = [way.target for way in arc.ways] if arc.switch is not None else [arc.target]
-        for target in dict.fromkeys([*targets, *([arc.target] if arc.target else [])]):
+        for target in filter(None, dict.fromkeys([*targets, arc.target])):  # without one its switch could not be read, which is said there
             _known(report, target, names, arc.mark, "an arc to")
         if arc.source in ends:
             _say(report, 105, f"the end state '{arc.source}' has an outgoing arc", arc.mark)

@@ -31,6 +31,8 @@ def syntax_hint(text: str, error: SyntaxError) -> str:
     outside = _STRINGS.sub("''", text)
     if word := _WORD.search(outside):
         return f"a name that is a Python word is written data['{word[1]}']"
+    if text.lstrip().startswith("="):
+        return "what is always a formula takes no = in front"
     if "was never closed" in str(error.msg) or "unterminated" in str(error.msg):
         return "in { } a comma ends the value: put quotes around the whole formula"
     return next((hint for pattern, hint in _ELSEWHERE if pattern.search(outside)), "")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from fsm_core.schema.pieces import pieces
-from fsm_core.schema.shapes import Schema, author_map, flag, many, record, ref, text
+from fsm_core.schema.shapes import LATER, Schema, author_map, flag, many, record, ref, text
 
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 
 
 def machine_schema() -> Schema:
     """JSON Schema (2020-12) of a machine document; what it cannot say (names that must exist, formulas) `check` does."""
-    whole = record({**_top(), **_network_keys()}, "A state machine that records walk through.")
+    whole = record({**_network_keys(), **_top()}, "A state machine that records walk through.")
     return {"$schema": JSON_SCHEMA, "title": "fsm-worker machine", **whole,
             "anyOf": [{"required": ["networks"]}, {"required": ["states"]}],
-            "$defs": {**pieces(), "state": _state(), "arc": _arc(), "network": record({**_network_keys(), "resources": {}}, "A network.", ("name", "states"))}}
+            "$defs": {**pieces(), "state": _state(), "arc": _arc(), "network": record({**_network_keys(), "resources": LATER}, "A network.", ("name", "states"))}}
 
 
 def _top() -> dict[str, Schema]:
@@ -26,7 +26,7 @@ def _top() -> dict[str, Schema]:
         "define": author_map({"$ref": "#/$defs/template"}, "Constants, tables, and pure functions written `name(a, b): =formula`."),
         "max_transitions": {"type": "integer", "minimum": 1, "description": "How often a record may enter states on a cycle (1000)."},
         "numbers": text("exact: integers over 64 bits are read as they are.", "exact"),
-        "tests": many({"$ref": "#/$defs/test"}, "Tests of the machine; `check` and `test` run them."), "resources": {}, "config": {}, "data_mode": {}, "metadata": {},
+        "tests": many({"$ref": "#/$defs/test"}, "Tests of the machine; `check` and `test` run them."), "resources": LATER, "data_mode": LATER,
     }
 
 
@@ -54,7 +54,7 @@ def _state() -> Schema:
                     "anyOf": [{"type": ["boolean", "string", "array"]}]},
         "retry": ref("retry", "When its function is called again."), "catch": many({"$ref": "#/$defs/catch"}, "Where a record goes when something here fails; first match."),
         "on_error": text("Where a record goes when something here fails that no catch names."),
-        "arcs": many({"$ref": "#/$defs/arc"}, "Ways out of this state."), "resources": {}, "input_schema": {}, "schema": {}, "pre_validators": {}, **_end(),
+        "arcs": many({"$ref": "#/$defs/arc"}, "Ways out of this state."), "resources": LATER, "input_schema": LATER, "schema": LATER, "pre_validators": LATER, **_end(),
     }, "A state. On entry: validate, let, require, transform, record, rename, set, remove, keep, fan_out, whatever the order here.", ("name",))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fsm_core.schema.shapes import Schema, author_map, flag, many, record, ref, text
+from fsm_core.schema.shapes import LATER, Schema, author_map, flag, many, record, ref, text
 
 _TEMPLATE = "text that starts with = is a formula, == is a text with one =, any other scalar is itself; maps and lists may hold formulas"
 
@@ -20,12 +20,14 @@ def pieces() -> dict[str, Schema]:
                      "anyOf": [_rules(), {"type": "string"}, _function(), {"type": "array"}]},
         "way": {"description": "Where a case leads: a state's name, or through a network and on to a state.",
                 "anyOf": [{"type": "string"}, record({"push": text("The network to go through."), "to": text("The state to go on to."),
-                                                      "message": ref("template", "Why, for a record that ends in error.")}, "A way.")]},
+                                                      "description": text("What it is for.")}, "A way.")]},
         "require": record({"condition": ref("formula", "What must be true."),
-                           "message": ref("template", "What is said where it is not; default: the condition.")}, "One requirement.", ("condition",)),
+                           "message": ref("template", "What is said where it is not; default: the condition."),
+                           "description": text("What it is for.")}, "One requirement.", ("condition",)),
         "retry": _retry(),
         "catch": record({"errors": many({"type": "string"}, "Names of exception classes, or of their bases; left out: every error."),
-                         "to": text("The state that the record goes to, as it entered this one; state.error says what happened.")}, "One catch.", ("to",)),
+                         "to": text("The state that the record goes to, as it entered this one; state.error says what happened."),
+                         "description": text("What it is for.")}, "One catch.", ("to",)),
         "test": _test(),
     }
 
@@ -35,11 +37,12 @@ def _function() -> Schema:
         "type": text("What kind it is; left out, the other keys say it.", "inline", "builtin", "custom", "registered"),
         "code": text("Inline code: a lambda of one parameter `state`, a lambda of (data, context), or a formula."),
         "ref": text("The name of a registered function, or module:attribute in a trusted document."),
-        "name": text("The same as ref, in documents of the field."), "module": text("The module of a custom function."), "params": {"type": "object"},
+        "name": text("The same as ref, in documents of the field."), "module": LATER, "params": LATER,
         "mode": text("batch: called once for all records of a chunk, with a list.", "batch", "record"),
         "timeout": ref("duration", "How long one attempt may take."), "pure": flag("It has no effects: it may be called again at will."),
         "idempotent": flag("Calling it twice does no harm: a failed batch may be split and called again."),
         "args": ref("template", "What it gets instead of the record."), "into": text("The path where its answer goes, instead of becoming the record."),
+        "description": text("What it is for."),
     }, "A function.")
 
 
@@ -72,8 +75,9 @@ def _test() -> Schema:
                     "rows": many({"type": "array"}, "A test for each.")}, "A test for each row, over the shared given.", ("columns", "rows"))
     return record({
         "name": text("What it is called in reports."), "description": text("What it is for."), "given": {"type": "object", "description": "The record, plain JSON."},
-        "meta": {"type": "object", "description": "topic, partition, offset, key, timestamp, headers: those that matter."},
+        "meta": record({"topic": {}, "partition": {}, "offset": {}, "key": {}, "timestamp": {}, "headers": {}},
+                       "topic, partition, offset, key, timestamp, headers: those that matter."),
         "now": {"type": ["number", "string"], "description": "The time, seconds or ISO text; default 2026-01-01T00:00:00Z."},
         "params": author_map({}, "Params of this test."), "expect": expect, "table": table,
-        "calls": author_map({"type": "object"}, "What a function answers: {return: …} or {raise: TimeoutError}."),
+        "calls": author_map(record({"return": {}, "raise": {}}, "An answer."), "What a function answers: {return: …} or {raise: TimeoutError}."),
     }, "One test of the machine.")

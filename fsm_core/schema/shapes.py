@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 Schema = dict[str, Any]
+LATER: Schema = {"description": "Not supported yet: `check` says so (190)."}
+"""A key that documents in the field have, and that means nothing here."""
 
 
 def text(about: str, *choices: str) -> Schema:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
+from fsm_core import check
+from fsm_core.document.report import Report
 from fsm_core.schema import machine_schema
 from worker.config.schema import worker_schema
 
@@ -74,3 +76,55 @@ def test_verb_prints_it(kind: str) -> None:
     """As JSON that is one schema."""
     done = subprocess.run([sys.executable, "-m", "worker", "schema", kind], capture_output=True, text=True, timeout=60, check=True)
     assert json.loads(done.stdout)["title"].startswith("fsm-worker")
+
+
+EVERYWHERE = """
+main_network: main
+networks:
+- name: main
+  states:
+  - name: in
+    is_start: true
+    require: [{condition: data.a}]
+    functions: {validate: {required: [a]}, transform: {ref: host}}
+    retry: {attempts: 2}
+    catch: [{to: out}]
+  - {name: out, is_end: true}
+  arcs: [{from: in, switch: data.a, cases: {x: {to: out}}}]
+tests:
+- given: {a: x}
+  meta: {key: k}
+  calls: {host: {return: {}}}
+  expect: {outputs: [{value: {}}]}
+  table: {columns: [given.a], rows: [[x]]}
+"""
+
+
+def shapes(schema: Any) -> Iterator[frozenset[str]]:
+    """The keys of each object in a schema that has keys of the language."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("properties"), dict):
+            yield frozenset(schema["properties"])
+        for part in schema.values():
+            yield from shapes(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from shapes(part)
+
+
+def test_the_parser_takes_the_keys_that_the_schema_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At every place of a document the same: what is only for the short form aside, and `retry` in a function, which the parser takes to say where it belongs."""
+    asked: dict[str, frozenset[str]] = {}
+    judged = Report.keys
+
+    def keys(self: Report, node: Any, pointer: str, allowed: Iterable[str], later: Iterable[str] = ()) -> None:
+        allowed, later = tuple(allowed), tuple(later)
+        asked[pointer] = frozenset(allowed) | frozenset(later)
+        judged(self, node, pointer, allowed, later)
+
+    monkeypatch.setattr(Report, "keys", keys)
+    check(YAML(typ="safe", pure=True).load(EVERYWHERE), trusted=False, functions={"host": dict})
+    known = {*shapes(machine_schema())}
+    assert len(asked) > 12
+    assert {pointer: taken for pointer, taken in asked.items() if pointer and taken not in known and taken - {"retry"} not in known} == {}
+    assert asked[""] | {"states", "arcs"} in known
