@@ -153,7 +153,8 @@ class _AllowList(CallRules):
         if hasattr(builtins, name):
             self.say(410, f"'{name}' is not allowed here")
         else:
-            self.say(110, f"undefined name '{name}'", name_hint(name, {*self.names, *self.arities, *BUILTINS, *HELPERS}, self.text if self.formula else ""))
+            meant = f"write params.{name}" if name in self.params and self.formula else ""
+            self.say(110, f"undefined name '{name}'", meant or name_hint(name, {*self.names, *self.arities, *BUILTINS, *HELPERS}, self.text if self.formula else ""))
 
     def visit_Attribute(self, node: ast.Attribute) -> None:  # noqa: N802  # NodeVisitor's name
         if is_dunder(node.attr):
