@@ -168,3 +168,9 @@ def test_the_verb(tmp_path: Path) -> None:
     one.write_text(json.dumps(machine({"expct": {}})))
     bad = CliRunner().invoke(app, ["test", str(one)])
     assert (bad.exit_code, bad.stdout) == (Exit.ERRORS, "") and "unknown key `expct`" in bad.stderr
+
+
+def test_the_verb_counts_the_ways_that_a_test_could_take() -> None:
+    """A switch counts each state that it leads to, so that none is missed that was not counted."""
+    job = Path(__file__).parents[2] / "examples" / "jobs" / "events.yaml"
+    assert "tests take 7 of 7 arcs" in CliRunner().invoke(app, ["test", str(job)]).stdout

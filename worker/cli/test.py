@@ -54,7 +54,7 @@ def _of_machine(path: Path, trust: bool, functions: dict[str, Any], params: dict
     results = run_tests(Machine(definition), cases)
     untaken = [arc.name for arc in untaken_arcs(definition, results)]
     if not quiet:
-        _print(path, results, untaken, len(definition.arcs))
+        _print(path, results, untaken, len(untaken_arcs(definition, [])))  # each way of a switch is one
     return {"machine": str(path), "ok": all(r.passed for r in results), "tests": [_as_dict(r) for r in results], "untaken": untaken, "findings": []}
 
 
