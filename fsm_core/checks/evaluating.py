@@ -14,6 +14,7 @@ from fsm_core.checks.narrowing import assume
 from fsm_core.checks.notes import Notes
 from fsm_core.checks.signatures import NUMBER, TEXT
 from fsm_core.checks.writing import written
+from fsm_core.expressions.placing import mark_of
 
 Env = Mapping[str, Fact]
 
@@ -27,7 +28,9 @@ class Evaluator(Calls, Arithmetic):
     def of(self, node: ast.expr, env: Env) -> Fact:
         """What the expression gives."""
         method = getattr(self, f"_{type(node).__name__.lower()}", None)
+        before, self.notes.mark = self.notes.mark, mark_of(node, self.notes.mark)
         made: Fact = self._parts(node, env) if method is None else method(node, env)
+        self.notes.mark = before
         return made
 
     def _parts(self, node: ast.AST, env: Env) -> Fact:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from fsm_core.checks.spelling import one_slip
 from fsm_core.definition import Code, Definition, Finding, State
 from fsm_core.expressions.names import MUTATORS
+from fsm_core.expressions.placing import mark_of
 
 _ERRORS = frozenset([*(n for n, e in vars(builtins).items() if isinstance(e, type) and issubclass(e, Exception)), "ValidationError"])
 _CHANCE = frozenset(["random", "secrets", "uuid", "time", "datetime", "urandom", "utcnow"])
@@ -89,7 +90,7 @@ def _dots(state: State) -> Iterator[Finding]:
         for node in ast.walk(tree) if tree is not None else ():
             for key in node.keys if isinstance(node, ast.Dict) else ():
                 if isinstance(key, ast.Constant) and isinstance(key.value, str) and "." in key.value:
-                    yield Finding(324, "warning", f"the dot in the key '{key.value}' is part of the name here", state.mark, "write a map in a map")
+                    yield Finding(324, "warning", f"the dot in the key '{key.value}' is part of the name here", mark_of(key, state.mark), "write a map in a map")
 
 
 def _host(code: Code) -> Iterator[Finding]:
@@ -99,14 +100,14 @@ def _host(code: Code) -> Iterator[Finding]:
         match node:
             case ast.Name(id=name) | ast.Attribute(attr=name) | ast.alias(name=name) | ast.Constant(value=str() as name) if name in _CHANCE:
                 if not isinstance(node, ast.Constant) or "__import__" in code.source:
-                    yield Finding(411, "warning", f"`{name}` makes the result differ from run to run", code.mark, "state.now is the moment of the chunk")
+                    yield Finding(411, "warning", f"`{name}` makes the result differ from run to run", mark_of(node, code.mark), "state.now is the moment of the chunk")
                     return
     for node in ast.walk(code.tree):
         match node:
             case ast.Call(func=ast.Attribute(value=value, attr=method)) if method in MUTATORS and _is_record(value):
-                yield Finding(331, "warning", f".{method}() changes the record in place", code.mark, "build a new one")
+                yield Finding(331, "warning", f".{method}() changes the record in place", mark_of(node, code.mark), "build a new one")
             case ast.Subscript(value=value, ctx=ast.Store() | ast.Del()) if _is_record(value):
-                yield Finding(331, "warning", "a field of the record is changed in place", code.mark, "build a new one")
+                yield Finding(331, "warning", "a field of the record is changed in place", mark_of(node, code.mark), "build a new one")
 
 
 def _is_record(node: ast.expr) -> bool:

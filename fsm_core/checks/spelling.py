@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from fsm_core.checks.logic import place
 from fsm_core.checks.steps import Steps
 from fsm_core.definition import Arc, Code, Definition, Finding, Mark, Rules, State
+from fsm_core.expressions.placing import mark_of
 
 
 def spelling_findings(definition: Definition, steps: Steps) -> Iterator[Finding]:
@@ -68,10 +69,10 @@ def _reads(code: object, steps: Steps, mark: Mark) -> Iterator[tuple[str, Mark]]
     for node in ast.walk(tree) if tree is not None else ():
         found = place(node)
         if found is not None and found[0] == "data" and len(found[1]) == 1 and isinstance(found[1][0], str):
-            yield found[1][0], code.mark if isinstance(code, Code) else mark
+            yield found[1][0], mark_of(node, code.mark if isinstance(code, Code) else mark)
         for key in node.keys if isinstance(node, ast.Dict) else ():
             if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                yield key.value, mark
+                yield key.value, mark_of(key, mark)
 
 
 def one_slip(a: str, b: str) -> bool:

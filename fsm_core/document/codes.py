@@ -9,8 +9,7 @@ from typing import Any
 from fsm_core.definition import Code, Host, Rules
 from fsm_core.document.composing import step
 from fsm_core.document.report import Report
-from fsm_core.expressions import parse_code
-from fsm_core.expressions.hints import syntax_hint
+from fsm_core.expressions import NotCode, parse_code
 
 _TYPES = ("inline", "builtin", "custom", "registered")
 _JSON_TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
@@ -59,9 +58,9 @@ def _coded(report: Report, spec: dict[str, Any], kind: str, pointer: str) -> Cod
 
 def _text(report: Report, text: str, pointer: str) -> Code | None:
     try:
-        return report.judge(parse_code(text, report.document.mark(pointer)))
-    except SyntaxError as error:
-        report.say(106, f"not Python: {error.msg.removesuffix(' (detected at line 1)')}", pointer, syntax_hint(text, error))
+        return report.judge(parse_code(text, report.document.mark(pointer), report.document.place(pointer)))
+    except NotCode as error:
+        report.not_code(error, text, pointer)
         return None
 
 

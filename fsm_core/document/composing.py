@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -9,23 +10,35 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from fsm_core.definition import Finding, Mark
+from fsm_core.document.spelling import Spelling
 
+_TEXT = "tag:yaml.org,2002:str"
 MOST_NODES = 200_000
 _PLAIN = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq"))
 
 
-def compose(text: str, file: str) -> tuple[Any, dict[str, Mark], list[Finding]]:
-    """The value, the mark of each JSON pointer, and what is wrong with the text itself."""
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """The value, what is wrong with the text itself, and for each JSON pointer the mark and how a text is written."""
+
+    value: Any
+    findings: list[Finding]
+    marks: dict[str, Mark] = field(default_factory=dict)
+    spellings: dict[str, Spelling] = field(default_factory=dict)
+
+
+def compose(text: str, file: str) -> Composed:
+    """What the text says, and where."""
     yaml = YAML(typ="safe", pure=True)
     try:
         node = yaml.compose(text)
-        reader = _Reader(file, yaml)
+        reader = _Reader(file, yaml, text)
         value = reader.read(node, "") if node is not None else None
     except MarkedYAMLError as error:
-        return None, {}, [Finding(106, "error", error.problem or "not YAML", _mark("", file, error.problem_mark))]
+        return Composed(None, [Finding(106, "error", error.problem or "not YAML", _mark("", file, error.problem_mark))])
     except (YAMLError, ValueError, RecursionError) as error:
-        return None, {}, [Finding(106, "error", f"not YAML: {error}" if str(error) else "nested too deeply", Mark("", file))]
-    return value, reader.marks, reader.findings
+        return Composed(None, [Finding(106, "error", f"not YAML: {error}" if str(error) else "nested too deeply", Mark("", file))])
+    return Composed(value, reader.findings, reader.marks, reader.spellings)
 
 
 def _mark(pointer: str, file: str, place: Any) -> Mark:
@@ -38,8 +51,9 @@ def step(pointer: str, key: Any) -> str:
 
 
 class _Reader:
-    def __init__(self, file: str, yaml: YAML) -> None:
-        self.file = file
+    def __init__(self, file: str, yaml: YAML, text: str) -> None:
+        self.file, self.text = file, text
+        self.spellings: dict[str, Spelling] = {}
         self.scalar = yaml.constructor.construct_object
         self.marks: dict[str, Mark] = {}
         self.findings: list[Finding] = []
@@ -57,6 +71,8 @@ class _Reader:
             return self._mapping(node, pointer)
         if isinstance(node, SequenceNode):
             return [self.read(item, step(pointer, i)) for i, item in enumerate(node.value)]
+        if isinstance(node, ScalarNode) and str(node.tag) == _TEXT:
+            self.spellings[pointer] = Spelling.of(node, self.text)
         return self.scalar(node)
 
     def _mapping(self, node: MappingNode, pointer: str) -> dict[str, Any]:
@@ -66,7 +82,7 @@ class _Reader:
             below = step(pointer, key if isinstance(key, str) else "?")
             value = self.read(value_node, below)
             self.marks[below] = _mark(below, self.file, key_node.start_mark)
-            if str(key_node.tag) != "tag:yaml.org,2002:str":
+            if str(key_node.tag) != _TEXT:
                 self.say(117, f"the key {key!r} is no text: quote it", below)
             elif key in made:
                 self.say(100, f"the key '{key}' is there twice", below)

@@ -34,7 +34,7 @@ def parse_requires(report: Report, value: Any, pointer: str) -> tuple[Require, .
         here = step(pointer, i)
         node = item if isinstance(item, dict) else {"condition": item}
         report.keys(node, here, ("condition", "message", "description"))
-        condition = only_formula(report, node.get("condition"), step(here, "condition"))
+        condition = only_formula(report, node.get("condition"), step(here, "condition") if node is item else here)
         message = parse_template(report, node["message"], step(here, "message")) if "message" in node else None
         if condition is not None:
             made.append(Require(condition, message, report.document.mark(here)))

@@ -8,10 +8,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fsm_core.definition import Finding, Mark
 from fsm_core.errors import DocumentError
+from fsm_core.expressions.placing import Place
+
+if TYPE_CHECKING:
+    from fsm_core.document.spelling import Spelling
 
 Source = Mapping[str, Any] | str | os.PathLike[str]
 
@@ -25,6 +29,7 @@ class Document:
     file: str | None = None
     marks: Mapping[str, Mark] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    spellings: Mapping[str, Spelling] = field(default_factory=dict)
 
     def mark(self, pointer: str) -> Mark:
         """The place of a pointer, or of what is nearest above it."""
@@ -33,6 +38,13 @@ class Document:
             near = near.rpartition("/")[0]
         found = self.marks.get(near)
         return Mark(pointer, self.file, found.line, found.column) if found else Mark(pointer, self.file)
+
+    def place(self, pointer: str, skip: int = 0) -> Place | None:
+        """Where each character of a text stands, without the first `skip` of them; None where the document has no file."""
+        spelling = self.spellings.get(pointer)
+        if spelling is None:
+            return None
+        return lambda offset: Mark(pointer, self.file, *spelling.place(skip + offset))
 
     @property
     def digest(self) -> str:
@@ -69,7 +81,8 @@ def read_text(text: str, file: str, *, trusted: bool = False) -> Document:
     """A document from text; a file name that ends in .json makes it JSON, anything else is YAML 1.2."""
     from fsm_core.document.composing import compose
 
-    content, marks, findings = compose(text, file)
+    composed = compose(text, file)
+    content, findings = composed.value, composed.findings
     if file.endswith(".json"):
         try:
             content = json.loads(text)
@@ -78,7 +91,7 @@ def read_text(text: str, file: str, *, trusted: bool = False) -> Document:
             findings = [Finding(106, "error", f"not JSON: {getattr(error, 'msg', 'nested too deeply')}", place)]
         else:
             findings = [f for f in findings if f.code == 100]
-    return Document(content, trusted, file, marks, tuple(findings))
+    return Document(content, trusted, file, composed.marks, tuple(findings), composed.spellings)
 
 
 def _plain(value: Any, depth: int = 0) -> Any:

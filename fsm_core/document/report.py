@@ -12,7 +12,8 @@ from typing import Any
 from fsm_core.definition import Code, Finding, Severity
 from fsm_core.document.composing import step
 from fsm_core.document.reading import Document
-from fsm_core.expressions import judge
+from fsm_core.expressions import NotCode, judge
+from fsm_core.expressions.hints import syntax_hint
 
 _RESERVED = frozenset("keyed wait on after context emit include migrations".split())
 _MEANT = {"when": ("condition",), "if": ("condition",), "guard": ("condition",), "goto": ("to",), "next": ("to",), "start": ("is_start",), "initial": ("is_start",),
@@ -43,6 +44,11 @@ class Report:
     def say(self, code: int, message: str, pointer: str, hint: str = "", severity: Severity = "error") -> None:
         """Take a finding down."""
         self.findings.append(Finding(code, severity, message, self.document.mark(pointer), hint))
+
+    def not_code(self, error: NotCode, text: str, pointer: str) -> None:
+        """Take down that a text is no code."""
+        said = f"not Python: {error.msg.removesuffix(' (detected at line 1)')}"
+        self.findings.append(Finding(106, "error", said, error.mark or self.document.mark(pointer), syntax_hint(text, error)))
 
     def judge(self, code: Code) -> Code:
         """Take down what is wrong with a piece of code, and give it back."""

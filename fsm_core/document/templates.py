@@ -11,14 +11,14 @@ from fsm_core.definition import Assign, Code
 from fsm_core.document.codes import parse_formula
 from fsm_core.document.composing import step
 from fsm_core.document.report import Report
-from fsm_core.expressions import parse_code, path_of
-from fsm_core.expressions.hints import syntax_hint
+from fsm_core.expressions import NotCode, parse_code, path_of
 from fsm_core.expressions.names import BUILTINS, FORMULA_NAMES, HELPERS
 from fsm_core.expressions.parsing import refuse_deep
 
 _STEP = re.compile(r"""\[\s*(?:'([^']*)'|"([^"]*)")\s*\]|([^.\[\]]+)""")
 _LOOPS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)
 NULL = ast.Constant(None)
+_LOOP = "[0 for "
 
 
 def parse_template(report: Report, value: Any, pointer: str) -> Code:
@@ -65,7 +65,9 @@ def _map(report: Report, value: dict[Any, Any], pointer: str) -> ast.expr:
             keys.append(None)
             values.append(optional)
         else:
-            keys.append(ast.Constant(key))
+            name = ast.Constant(key)
+            name.fsm_mark = report.document.mark(here)  # type: ignore[attr-defined]  # where findings of it belong
+            keys.append(name)
             values.append(lower(report, below, here))
     return ast.Dict(keys, values)
 
@@ -101,7 +103,8 @@ def _of_item(report: Report, value: dict[Any, Any], pointer: str, loop: ast.comp
 
 def _loop(report: Report, text: Any, pointer: str) -> ast.comprehension | None:
     try:
-        tree = parse_code(f"[0 for {text}]").tree
+        place = report.document.place(pointer, -len(_LOOP))
+        tree = parse_code(f"{_LOOP}{text}]", place=place).tree
         if isinstance(tree, ast.ListComp) and len(tree.generators) == 1 and not tree.generators[0].ifs:
             return tree.generators[0]
     except SyntaxError:
@@ -110,17 +113,18 @@ def _loop(report: Report, text: Any, pointer: str) -> ast.comprehension | None:
     return None
 
 
-def _formula(report: Report, text: Any, pointer: str) -> ast.expr:
-    """A nested formula with its own place, not judged yet: the whole template is."""
+def _formula(report: Report, text: Any, pointer: str, skip: int = 0) -> ast.expr:
+    """A nested formula with its own place, not judged yet: the whole template is. `skip`: characters that stand before it."""
     try:
-        code = parse_code(text if isinstance(text, str) else str(text))
-    except SyntaxError as error:
-        report.say(106, f"not Python: {error.msg.removesuffix(' (detected at line 1)')}", pointer, syntax_hint(str(text), error))
+        code = parse_code(text if isinstance(text, str) else str(text), place=report.document.place(pointer, skip))
+    except NotCode as error:
+        report.not_code(error, str(text), pointer)
         return NULL
     if code.kind != "formula" or not isinstance(code.tree, ast.expr):
         report.say(112, "a formula is an expression, not a lambda or def", pointer)
         return NULL
-    code.tree.fsm_mark = report.document.mark(pointer)  # type: ignore[attr-defined]  # where findings of it belong
+    if not hasattr(code.tree, "fsm_mark"):
+        code.tree.fsm_mark = report.document.mark(pointer)  # type: ignore[attr-defined]  # where findings of it belong
     return code.tree
 
 
@@ -129,7 +133,7 @@ def _text(report: Report, value: str, pointer: str) -> ast.expr:
     if stripped.startswith("=="):
         return ast.Constant(stripped[1:])
     if stripped.startswith("="):
-        return _formula(report, stripped[1:], pointer)
+        return _formula(report, stripped[1:], pointer, value.index("=") + 1)
     if _reads(report, stripped):
         report.say(116, f"`{stripped}` is text here", pointer, "write = in front, or ='…' for a text")
     elif _lost_sign(report, stripped):

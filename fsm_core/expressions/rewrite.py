@@ -6,6 +6,7 @@ import ast
 from typing import Any, cast
 
 from fsm_core.expressions.names import STATE_NAMES
+from fsm_core.expressions.placing import in_place_of
 from fsm_core.expressions.trees import copied
 
 READ = "_fsm_read"
@@ -51,8 +52,8 @@ def _constant_step(index: ast.expr) -> str | int | None:
 class _DotRule(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         if isinstance(node.value, ast.Name) and node.value.id == "state" and node.attr in STATE_NAMES:
-            return ast.copy_location(ast.Name("data", ast.Load()), node) if node.attr == "data" else node
-        return ast.copy_location(ast.Subscript(self.visit(node.value), ast.Constant(node.attr), ast.Load()), node)
+            return in_place_of(ast.Name("data", ast.Load()), node) if node.attr == "data" else node
+        return in_place_of(ast.Subscript(self.visit(node.value), ast.Constant(node.attr), ast.Load()), node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         match node.func:
@@ -61,9 +62,9 @@ class _DotRule(ast.NodeTransformer):
             case ast.Name(id="case") if len(node.args) % 2:
                 return self._case(node.args)
             case ast.Name(id="coalesce"):
-                return self._call(COALESCE, [_lazy(self._argument(a)) for a in node.args])
+                return in_place_of(self._call(COALESCE, [_lazy(self._argument(a)) for a in node.args]), node)
             case ast.Name(id="has") if len(node.args) == 1:
-                return ast.Compare(self._argument(node.args[0]), [ast.IsNot()], [ast.Constant(None)])
+                return in_place_of(ast.Compare(self._argument(node.args[0]), [ast.IsNot()], [ast.Constant(None)]), node)
             case _:
                 node.func = self.visit(node.func)
         node.args = [self.visit(a) for a in node.args]
@@ -80,7 +81,7 @@ class _DotRule(ast.NodeTransformer):
         path = path_of(node)
         if path is None or not path[1]:
             return cast(ast.expr, self.visit(node))
-        return self._call(READ, [path[0], ast.Tuple([ast.Constant(s) for s in path[1]], ast.Load())])
+        return in_place_of(self._call(READ, [path[0], ast.Tuple([ast.Constant(s) for s in path[1]], ast.Load())]), node)
 
     @staticmethod
     def _call(name: str, args: list[Any]) -> ast.expr:

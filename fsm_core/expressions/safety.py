@@ -19,6 +19,7 @@ from fsm_core.expressions.names import (
     STATE_NAMES,
     is_dunder,
 )
+from fsm_core.expressions.placing import mark_of
 from fsm_core.expressions.rewrite import path_of
 
 _PLAIN_NODES = (
@@ -83,8 +84,11 @@ def _unknown_names(tree: ast.AST, mark: Mark) -> list[Finding]:
     bound = {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
     bound |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
     known = bound | HELPERS | {"params"} | set(dir(builtins))
-    loads = dict.fromkeys(n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id not in known)
-    return [Finding(110, "error", f"undefined name '{name}'", mark) for name in loads]
+    loads: dict[str, ast.Name] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id not in known:
+            loads.setdefault(node.id, node)
+    return [Finding(110, "error", f"undefined name '{name}'", mark_of(node, mark)) for name, node in loads.items()]
 
 
 class _AllowList(CallRules):
@@ -114,7 +118,7 @@ class _AllowList(CallRules):
 
     def visit(self, node: ast.AST) -> None:
         """A formula inside of a template has a place of its own."""
-        before, self.mark = self.mark, getattr(node, "fsm_mark", self.mark)
+        before, self.mark = self.mark, mark_of(node, self.mark)
         super().visit(node)
         self.mark = before
 
