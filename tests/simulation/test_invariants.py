@@ -36,9 +36,9 @@ TRANSACTION_STEPS = st.one_of(
 )
 
 
-async def play(plan: list[tuple[Any, ...]], seed: int, guarantee: str) -> World:
+async def play(plan: list[tuple[Any, ...]], seed: int, guarantee: str, world: World | None = None) -> World:
     """Carry a plan out, heal everything, and judge."""
-    world, chance, fates = World(guarantee=guarantee), random.Random(seed), []
+    world, chance, fates = world or World(guarantee=guarantee), random.Random(seed), []
     kafka = world.kafka
     kafka.ack_turns = lambda: chance.randrange(6)
     kafka.fate = lambda *_: fates.pop() if fates else "ok"

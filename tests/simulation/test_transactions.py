@@ -143,3 +143,31 @@ async def test_a_lane_that_is_closed_while_it_opens_leaves_no_producer() -> None
     guarantee._start = start
     await it.rebalance()
     await it.finish()
+
+
+async def test_a_lane_that_went_elsewhere_meanwhile_is_not_taken_to_the_start() -> None:
+    """I3: its position was gone from the broker; before the broker said where to begin, a recovery had taken it past that."""
+    it = world()
+    await it.join()
+    process = it.processes[0]
+    lane = process.member.lanes[Partition(IN, 0)]
+    await until(lambda: lane.phase == "running")
+    answer = asyncio.Event()
+    bound = process.consumer.bound
+
+    async def late(partition: Partition, where: str) -> int:
+        found = await bound(partition, where)
+        await answer.wait()
+        return found
+
+    process.consumer.bound = late  # type: ignore[method-assign]
+    losing = asyncio.create_task(process.member.lost(lane))
+    await asyncio.sleep(0)
+    for _ in range(3):
+        it.feed(0, "ok")
+    await until(it.done)
+    answer.set()
+    await losing
+    assert lane.position == len(it.kafka.logs[Partition(IN, 0)])
+    it.feed(0, "ok")
+    await it.finish()

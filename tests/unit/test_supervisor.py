@@ -116,6 +116,23 @@ def test_an_error_while_stopping_does_not_change_the_exit_code() -> None:
     assert end(Client("broken stop"), (0.05,))[0] == Ending.DONE
 
 
+def test_a_defect_in_the_last_records_is_70() -> None:
+    """They are not committed: an end that was asked for is no clean one then. What breaks while clients are closed is no defect."""
+
+    async def run(where: str) -> Ending:
+        breaks: list[Callable[[], None]] = []
+        client = Client()
+        made = worker(client, lambda: None, lambda: where != "drain" or breaks[0]() is None)
+        breaks.append(lambda: made.stop(ValueError("boom")))
+        if where == "close":
+            client.stop = lambda: asyncio.sleep(0, breaks[0]())  # type: ignore[method-assign, func-returns-value, assignment]
+        asyncio.get_running_loop().call_later(0.02, made.stop)
+        return await made.run(lambda: None)
+
+    assert asyncio.run(run("drain")) == Ending.INTERNAL
+    assert asyncio.run(run("close")) == Ending.DONE
+
+
 def test_a_paused_or_deaf_member_is_not_ready_and_says_why() -> None:
     """`/readyz` is assigned and consuming: an operator's pause of every lane, a broker away, an acknowledgement that does not come are not."""
 

@@ -143,6 +143,8 @@ class ExactlyOnce:
         self._careful[lane] = CLEAN_RECORDS
         found = await Search(lane, partial(self._start, lane.partition), self._router()).run()
         log.warning("records that the broker refuses become dead letters", partition=str(lane), records=found)
+        if not found:  # it takes each of them alone: it may go on refusing them together
+            await lane.sleep(lane.backoff.next())
 
     def _reconcile(self, lane: Lane, committed: int | None) -> None:
         """What the settled offset covers is done; the rest is delivered again, from memory where it continues there.

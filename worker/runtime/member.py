@@ -203,12 +203,13 @@ class Member:
 
     async def lost(self, lane: Lane) -> None:
         """The lane's position is not on the broker any more: drop what is fetched, start by the policy."""
+        before = lane.position
         try:
             offset = await self._start(lane)
         except NoOffset as error:
             self._stop(error)
             return
-        if lane.phase != "running":
+        if lane.phase != "running" or lane.position != before:  # its recovery went elsewhere meanwhile
             return
         lane.position = offset
         if not lane.pending and not lane.queue:

@@ -108,6 +108,8 @@ class Supervisor:
         if self._ending is not None:
             if self._signals > 1:
                 self._at_once.set()
+            if isinstance(why, Exception) and not isinstance(why, NoOffset) and self._ending == Ending.DONE:
+                self._ending = Ending.INTERNAL  # in the last records: they are not committed
             return
         if why is None:
             self._ending = Ending.DONE
@@ -192,13 +194,12 @@ class Supervisor:
             draining = asyncio.create_task(self._drain(reading), name="drain")
             await self._first(draining, self._at_once, patience * _DRAIN_SHARE)
             drained = await self._result_of(draining) is True
+        ending = self._ending or Ending.DONE  # what breaks while the clients are closed changes nothing
         closing = asyncio.create_task(self._close(reading), name="close")
         await self._first(closing, self._at_once, max(1.0, started + patience - time.monotonic()))
         await self._result_of(closing)
         self._phase = "stopped"
-        if self._ending == Ending.DONE and (not drained or self._at_once.is_set()):
-            return Ending.DRAIN_TIMEOUT
-        return self._ending or Ending.DONE
+        return Ending.DRAIN_TIMEOUT if ending == Ending.DONE and (not drained or self._at_once.is_set()) else ending
 
     async def _drain(self, reading: asyncio.Task[None] | None) -> bool:
         if reading is not None:
