@@ -1,10 +1,11 @@
-"""The command line: `python -m benchmarks [kafka|machine|streams|hostile] [--records N] [--runs N] [--seed N]`."""
+"""The command line: `python -m benchmarks [kafka|machine|libraries|streams|hostile] [--records N] [--runs N] [--seed N]`."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import streams
+from benchmarks import libraries, streams
 from benchmarks.contest import CONTENDERS, OURS, Outcome, contest
 from benchmarks.hostile import siege
 from benchmarks.machine_cost import machine_cost
@@ -27,11 +28,12 @@ INPUT = "benchmark-input"
 def main() -> int:
     """0 when every result of every run was right, else 1."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("kafka", "machine", "streams", "hostile"), default="kafka")
+    parser.add_argument("what", nargs="?", choices=("kafka", "machine", "libraries", "streams", "hostile"), default="kafka")
     parser.add_argument("--records", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=7, help="hostile: another seed makes other records")
     parser.add_argument("--dataknobs", metavar="PYTHON", help="streams: a Python that has dataknobs-fsm, to compare with it too")
+    parser.add_argument("--peers", metavar="PYTHON", default=sys.executable, help="libraries: a Python that has them")
     asked = parser.parse_args()
     if asked.records < 1 or asked.runs < 1:
         parser.error("--records and --runs must be 1 or more")
@@ -41,6 +43,8 @@ def main() -> int:
         return _hostile(asked.records, asked.seed)
     if asked.what == "streams":
         return _streams(asked.records, asked.runs, asked.dataknobs)
+    if asked.what == "libraries":
+        return _libraries(asked.records, asked.runs, asked.peers)
     outcomes = _kafka(asked.records, asked.runs)
     Console(width=140).print(_table(outcomes))
     return int(any(o.missing or o.doubled or o.wrong or o.uncommitted for o in outcomes))
@@ -70,6 +74,20 @@ def _streams(records: int, runs: int, dataknobs: str | None) -> int:
         _keep({"what": "streams", **asdict(run)})
         print(json.dumps(asdict(run)), flush=True)
     Console(width=160).print(streams.table(done))
+    return int(not all(run.right for run in done))
+
+
+def _libraries(records: int, runs: int, peers: str) -> int:
+    done = []
+    try:
+        for run in libraries.libraries(records, runs, peers):
+            done.append(run)
+            _keep({"what": "libraries", **asdict(run)})
+            print(json.dumps(asdict(run)), flush=True)
+    except libraries.Absent as error:
+        print(error, file=sys.stderr)
+        return 2
+    Console(width=140).print(libraries.table(done))
     return int(not all(run.right for run in done))
 
 

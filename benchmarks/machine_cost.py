@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import orjson
-
 import fsm_core
 from benchmarks import seed, ten_states
 from benchmarks.job import orders, price
+from benchmarks.peers import walk_hand
 
 CHUNK = 1000
 Way = Callable[[list[bytes]], object]
@@ -22,34 +21,16 @@ def machine_cost(records: int, runs: int) -> dict[str, dict[str, float]]:
     made = fsm_core.load(str(Path(__file__).with_name("machine.yaml")))
     seeds = {trust: fsm_core.load(seed.MACHINE, trusted=trust) for trust in (True, False)}
     tens = {trust: fsm_core.load(ten_states.MACHINE, trusted=trust) for trust in (True, False)}
-    pages = [b'{"id": %d, "value": %d, "category": "cat_%d", "status": "pending"}' % (n, n * 10 % 20_011 if n % 50 else -1, n % 5)
-             for n in range(records)]
     jobs: dict[str, tuple[list[bytes], dict[str, Way]]] = {
         "orders": ([order.value for order in orders(records)], {
             "by hand": lambda chunk: [price(value) for value in chunk], "Machine.run": lambda chunk: made.run(chunk).rows}),
-        "seed": (pages, {
-            "by hand": seed_by_hand, "trusted": seeds[True].run, "safe": seeds[False].run,
+        "seed": (seed.pages(records), {
+            "by hand": walk_hand.run, "trusted": seeds[True].run, "safe": seeds[False].run,
             "interpreted": seeds[True].run_interpreted}),
         "ten states": (list(ten_states.baskets(records)), {
             "by hand": ten_states.by_hand, "trusted": tens[True].run, "safe": tens[False].run}),
     }
     return {job: _turns(values, ways, runs) for job, (values, ways) in jobs.items()}
-
-
-def seed_by_hand(values: Sequence[bytes]) -> list[bytes]:
-    """What the streaming page's machine writes, as one would fuse it by hand: one dict a record."""
-    rows = []
-    for value in values:
-        data = orjson.loads(value)
-        number = data.get("value")
-        if number is None or number < 0:
-            continue
-        squared = number**2
-        rows.append(orjson.dumps({
-            "id": data["id"], "original_value": number, "doubled_value": number * 2, "squared_value": squared, "category": data["category"],
-            "status": "processed", "value_tier": "high" if number > 5000 else "medium" if number > 1000 else "low",
-            "risk_score": min(100, squared / 100)}))
-    return rows
 
 
 def _turns(values: list[bytes], ways: dict[str, Way], runs: int) -> dict[str, float]:

@@ -47,3 +47,19 @@ def write(path: Path, records: int) -> None:
         for n in range(records):
             value = n * 10 % 20_011 if n % 50 else -1
             file.write(f'{{"id": {n}, "value": {value}, "category": "cat_{n % 5}", "status": "pending"}}\n')
+
+
+def pages(records: int) -> list[bytes]:
+    """The same records as values."""
+    return [b'{"id": %d, "value": %d, "category": "cat_%d", "status": "pending"}' % (n, n * 10 % 20_011 if n % 50 else -1, n % 5)
+            for n in range(records)]
+
+
+def expected(before: dict[str, Any]) -> dict[str, Any] | None:
+    """What the page says of a record; None where it ends in the error state."""
+    value = before["value"]
+    if value < 0:
+        return None
+    tier = "high" if value > 5000 else "medium" if value > 1000 else "low"
+    return {"id": before["id"], "original_value": value, "doubled_value": value * 2, "squared_value": value ** 2,
+            "category": before["category"], "value_tier": tier, "status": "processed", "risk_score": min(100, value ** 2 / 100)}

@@ -66,13 +66,8 @@ def _right(source: Path, sink: Path) -> bool:
 
 
 def _fits(before: dict[str, object], after: dict[str, object]) -> bool:
-    value = before["value"]
-    assert isinstance(value, int)
-    if value < 0:
-        return after == before | {"valid": False}
-    tier = "high" if value > 5000 else "medium" if value > 1000 else "low"
-    return after == {"id": before["id"], "original_value": value, "doubled_value": value * 2, "squared_value": value ** 2,
-                     "category": before["category"], "value_tier": tier, "status": "processed", "risk_score": min(100, value ** 2 / 100)}
+    made = seed.expected(before)
+    return after == (before | {"valid": False} if made is None else made)
 
 
 def _busy() -> float:
