@@ -90,7 +90,7 @@ class Delivery:
     def _row(self, walk: Walk, end: StateDefinition, position: int) -> tuple[Any, ...] | Failure:
         how = self.addressing[end.name]
         answers: dict[str, Any] = {}
-        for step, make in how.steps():
+        for step, make in () if how.plain else how.steps():
             try:
                 answers[step] = make(walk.state)
             except Exception as error:  # noqa: BLE001 - whatever code raises becomes a failure

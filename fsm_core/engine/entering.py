@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fsm_core.definition import Assign, Code, Remove, Rename, Require, Retry, Rules
 from fsm_core.definition import State as StateDefinition
 from fsm_core.engine.batch import Reason
 from fsm_core.engine.codec import describe
-from fsm_core.engine.functions import Functions, waits
+from fsm_core.engine.functions import Functions, StateFunction, waits
 from fsm_core.engine.paths import renamed_path, with_path, without_path
 from fsm_core.engine.rules import broken_rules
 from fsm_core.engine.state import State
@@ -110,6 +111,9 @@ class Entering:
     def transform(self, code: Code, name: str, step: str, retry: Retry | None = None) -> Step:
         """The record becomes what the code says; where the host's answer has a place, the answer is put there."""
         into = code.host.into if code.host is not None else ()
+        function = self.functions.of(code)
+        if not into and not waits(code, retry):
+            return Step("transform", step, partial(_become, function, "transform"))
 
         def take(state: State, answer: Any) -> None:
             state.data = with_path(state.data, into, answer) if into else _object(answer, "transform")
@@ -157,11 +161,7 @@ class Entering:
         return require.condition.source.strip() if require.message is None else self.message(require.message, state)
 
     def _record(self, template: Code) -> Step:
-        function = self.functions.of(template)
-
-        def run(state: State) -> None:
-            state.data = _object(function(state), "record")
-        return Step("transform", "record", run)
+        return Step("transform", "record", partial(_become, self.functions.of(template), "record"))
 
     def _assign(self, assign: Assign) -> Step:
         value, path = self.functions.of(assign.template), assign.path
@@ -177,6 +177,12 @@ class Entering:
         if not here.transforms:
             return Step("transform", "fan_out", lambda state: state.data)
         return self.logic(here.transforms[-1], "transform", here.name, "transform", lambda state, answer: answer, here.retry)
+
+
+def _become(function: StateFunction, what: str, state: State) -> None:
+    """The record becomes what a function says."""
+    made = function(state)
+    state.data = made if made.__class__ is dict else _object(made, what)
 
 
 def _rename(line: Rename) -> Step:

@@ -38,6 +38,8 @@ class Place:
     steps: tuple[Step, ...]
     exits: tuple[Exit, ...]
     waits: bool
+    asks_away: bool
+    spreads: bool
     is_cyclic: bool
 
 
@@ -62,18 +64,23 @@ class Interpreter:
     def go(self, walk: Walk) -> Walking:
         """One record until it ends, fails or fans out; what it fans out into is walked by the caller, each as a walk of its own."""
         try:
-            name = self._definition.start if walk.begin is None else (yield from self._leave(self._places[walk.begin.name], walk))
-            while name is not None:
+            place = None if walk.begin is None else self._places[walk.begin.name]  # where it stands; None: it comes to `name`
+            name: str | None = self._definition.start
+            while True:
+                if place is not None:
+                    name = (yield from self._ask_away(place, walk)) if place.asks_away else self._leave(place, walk)
+                if name is None:
+                    return
                 place = self._places[name]
-                self._arrive(place, walk)
+                if place.is_cyclic:
+                    self._count(place, walk)
+                walk.path.append(name)
                 caught = (yield from self._enter(place, walk)) if place.waits else self.enter(place.state, walk)
                 if caught is not None:
                     walk.arcs.append((name, caught))
-                    name = caught
+                    name, place = caught, None
                 elif walk.children is not None:
                     return
-                else:
-                    name = yield from self._leave(place, walk)
         except StepFailed as error:
             walk.failure = Failure(error.reason, error.state, error.function, error.error, error.message, walk.whole, error.attempts)
 
@@ -82,7 +89,9 @@ class Interpreter:
         place, before = self._places[here.name], walk.state.data
         walk.state.lets = {}
         try:
-            self._entered(here, done(place.steps, walk.state, here.name), before, walk)
+            made = done(place.steps, walk.state, here.name)
+            if place.spreads or walk.log is not None:
+                self._entered(here, made, before, walk)
             return None
         except StepFailed as error:
             return self._caught(here, error, before, walk)
@@ -97,13 +106,11 @@ class Interpreter:
         except StepFailed as error:
             return self._caught(here, error, before, walk)
 
-    def _arrive(self, place: Place, walk: Walk) -> None:
-        if place.is_cyclic:
-            walk.entries[0] += 1
-            if walk.entries[0] > self._definition.max_transitions:
-                raise StepFailed("max_transitions", place.state.name, None, None,
-                                 f"more than {self._definition.max_transitions} entries into states on a cycle")
-        walk.path.append(place.state.name)
+    def _count(self, place: Place, walk: Walk) -> None:
+        walk.entries[0] += 1
+        if walk.entries[0] > self._definition.max_transitions:
+            raise StepFailed("max_transitions", place.state.name, None, None,
+                             f"more than {self._definition.max_transitions} entries into states on a cycle")
 
     def _entered(self, here: StateDefinition, made: Any, before: dict[str, Any], walk: Walk) -> None:
         """All steps are done; `made` is what the last one gave."""
@@ -133,25 +140,35 @@ class Interpreter:
         if walk.log is not None and walk.state.lets:
             walk.note(let=dict(walk.state.lets), of=here.name)
 
-    def _leave(self, place: Place, walk: Walk) -> Generator[Request, Any, str | None]:
-        """Where the record goes from a state; None: it ends here."""
+    def _leave(self, place: Place, walk: Walk) -> str | None:
+        """Where the record goes from a state; None: it ends here. For states whose arcs never wait."""
         here, state = place.state, walk.state
         if here.is_end:
             return self._end(here, walk)
         for out in place.exits:
-            way: Way | None = out.way
-            is_default = False
-            if out.guard:
-                answer = (yield from asked(out.guard, state, here.name)) if out.waits else done(out.guard, state, here.name)
-                way, is_default = _way(out, answer, walk)
-            if way is None:
-                continue
-            said = out.arc.message if out.arc.switch is None or is_default else None
-            state.message = None if said is None else self._entering.message(said, state)
-            if out.transforms:
-                _ = (yield from asked(out.transforms, state, here.name)) if out.waits else done(out.transforms, state, here.name)
-            return self._take(way, here, walk)
-        raise StepFailed("no_arc", here.name, None, None, f"no arc out of {here.name!r} applies")
+            way, is_default = _way(out, done(out.guard, state, here.name), walk) if out.guard else (out.way, False)
+            if way is not None:
+                self._say(out.arc, is_default, walk)
+                if out.transforms:
+                    done(out.transforms, state, here.name)
+                return self._take(way, here, walk)
+        raise _no_arc(here)
+
+    def _ask_away(self, place: Place, walk: Walk) -> Generator[Request, Any, str | None]:
+        """`_leave`, where the host is asked."""
+        here, state = place.state, walk.state
+        for out in place.exits:
+            way, is_default = _way(out, (yield from asked(out.guard, state, here.name)), walk) if out.guard else (out.way, False)
+            if way is not None:
+                self._say(out.arc, is_default, walk)
+                yield from asked(out.transforms, state, here.name)
+                return self._take(way, here, walk)
+        raise _no_arc(here)
+
+    def _say(self, arc: Arc, is_default: bool, walk: Walk) -> None:
+        """The message of the arc that is taken; of a switch it belongs to the default."""
+        said = arc.message if arc.switch is None or is_default else None
+        walk.state.message = None if said is None else self._entering.message(said, walk.state)
 
     def _end(self, here: StateDefinition, walk: Walk) -> str | None:
         if not (here.returns and walk.stack):
@@ -172,7 +189,7 @@ class Interpreter:
     def _place(self, state: StateDefinition, is_cyclic: bool) -> Place:
         steps = self._entering.steps(state)
         exits = tuple(self._exit(arc) for arc in self._definition.arcs_from(state.name))
-        return Place(state, steps, exits, asks(steps), is_cyclic)
+        return Place(state, steps, exits, asks(steps), any(out.waits for out in exits), state.fan_out is not None, is_cyclic)
 
     def _exit(self, arc: Arc) -> Exit:
         guard: tuple[Step, ...] = ()
@@ -195,6 +212,10 @@ def _way(out: Exit, answer: Any, walk: Walk) -> tuple[Way | None, bool]:
     if walk.log is not None and arc.condition is not None:
         walk.note(arc=arc.name, condition=arc.condition.source, taken=answer)
     return (out.way, False) if answer else (None, False)
+
+
+def _no_arc(here: StateDefinition) -> StepFailed:
+    return StepFailed("no_arc", here.name, None, None, f"no arc out of {here.name!r} applies")
 
 
 def caught_in(here: StateDefinition, error: StepFailed) -> str | None:
