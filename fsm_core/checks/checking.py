@@ -12,6 +12,7 @@ from fsm_core.checks.flow import Flow
 from fsm_core.checks.graph import graph_findings
 from fsm_core.checks.guards import guard_findings
 from fsm_core.checks.hosts import logic_findings
+from fsm_core.checks.reading import reading_findings
 from fsm_core.checks.spelling import spelling_findings
 from fsm_core.definition import Definition, Finding
 from fsm_core.document import examine, load_document
@@ -55,7 +56,7 @@ def warnings_of(definition: Definition) -> list[Finding]:
     flow = Flow(definition)
     flow.run()
     found = [*graph_findings(definition), *guard_findings(definition, flow.left_over), *logic_findings(definition), *flow.findings(),
-             *spelling_findings(definition, flow.steps)]
+             *spelling_findings(definition, flow.steps), *reading_findings(definition, flow.steps, flow.visited)]
     dead = {f.mark for f in found if f.code in (212, 213)}
     once: dict[tuple[int, object], Finding] = {}
     for finding in found:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator, Sequence
+from itertools import takewhile
 
+from fsm_core.checks.ranges import range_findings
 from fsm_core.definition import Arc, Code, Definition, Finding
 from fsm_core.expressions import rewrite_formula
 
 
 def guard_findings(definition: Definition, left_over: Collection[str] | None = None) -> Iterator[Finding]:
-    """Findings 210 to 214, state by state. `left_over`: the states whose arcs are known to leave records over."""
+    """Findings 210 to 215, state by state. `left_over`: the states whose arcs are known to leave records over."""
     by_source: dict[str, list[Arc]] = {}
     for arc in definition.arcs:
         by_source.setdefault(arc.source, []).append(arc)
@@ -45,21 +47,9 @@ def _of_state(name: str, arcs: Sequence[Arc], leaves: bool) -> Iterator[Finding]
         seen[text] = arc
     if not covered and leaves:
         yield Finding(210, "warning", f"every arc out of '{name}' has a condition and none is `else`", arcs[-1].mark,
-                      "a record that meets none fails with no_arc")
-        if _ranges_of_one(arcs):
-            yield Finding(215, "warning", f"the ranges out of '{name}' leave a gap", arcs[-1].mark)
-
-
-def _ranges_of_one(arcs: Sequence[Arc]) -> bool:
-    """Whether every condition compares the same value with a number."""
-    compared = set()
-    for arc in arcs:
-        match _plain(arc.condition):
-            case ast.Compare(left=left, ops=[ast.Lt() | ast.LtE() | ast.Gt() | ast.GtE()], comparators=[ast.Constant(value=int() | float())]):
-                compared.add(ast.dump(left))
-            case _:
-                return False
-    return len(arcs) > 1 and len(compared) == 1
+                      "a record that meets none fails with no_arc: add an arc with `else: true`")
+    tried = list(takewhile(lambda a: a.condition is not None or a.switch is not None, arcs))
+    yield from range_findings(name, [(a, _plain(a.condition)) for a in tried], not covered and leaves)
 
 
 def _plain(code: Code | None) -> ast.expr | None:

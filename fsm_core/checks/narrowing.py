@@ -196,11 +196,14 @@ def _ordered(fact: Fact, op: Any, other: Fact) -> Fact:
     if other.low is None or other.low != other.high:
         return made
     low, high = made.low, made.high
+    whole = made.types <= {"integer", "boolean"}
     if op in (ast.Gt, ast.GtE):
-        bound = other.low if op is ast.GtE else math.nextafter(other.low, math.inf)
+        after = math.floor(other.low) + 1 if whole else math.nextafter(other.low, math.inf)
+        bound = after if op is ast.Gt else math.ceil(other.low) if whole else other.low
         low = bound if low is None else max(low, bound)
     else:
-        bound = other.low if op is ast.LtE else math.nextafter(other.low, -math.inf)
+        before = math.ceil(other.low) - 1 if whole else math.nextafter(other.low, -math.inf)
+        bound = before if op is ast.Lt else math.floor(other.low) if whole else other.low
         high = bound if high is None else min(high, bound)
     return replace(made, low=low, high=high)
 
