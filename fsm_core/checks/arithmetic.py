@@ -59,7 +59,7 @@ class Arithmetic:
         whole = a.types | b.types <= {"integer", "boolean"} and not isinstance(node.op, ast.Div)
         low, high = range_of(a, b, node.op)
         if whole and high is not None and low is not None and max(high, -low) >= 2**64:
-            self.notes.say(321, f"`{written(node)}` may exceed 64 bits")
+            self.notes.say(321, f"`{written(node)}` may exceed 64 bits", "clip() it, or say `maximum` in the input schema", rests_on_input=True)
         return Fact(frozenset(["integer"]) if whole else frozenset(["number"]) if isinstance(node.op, ast.Div) else NUMBER.types, low=low, high=high)
 
     def _unaryop(self, node: ast.UnaryOp, env: Env) -> Fact:

@@ -44,7 +44,7 @@ def build(code: Code, scope: dict[str, Any], *, trusted: bool) -> Callable[..., 
     tree = executable(code, trusted=trusted)
     if isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef):
         local = dict(scope)
-        exec(compile(ast.Module([tree], []), "<machine>", "exec"), local)
+        exec(compile(ast.fix_missing_locations(ast.Module([tree], [])), "<machine>", "exec"), local)
         return cast(Callable[..., Any], local[tree.name])
     if code.kind == "formula":
         names = [ast.arg(n) for n in ("data", "state", "params")]

@@ -16,10 +16,10 @@ COALESCE = "_fsm_coalesce"
 def rewrite_formula(tree: ast.AST) -> ast.expr:
     """A new tree: plain Python over `data`, `state`, `params`, helpers and `_fsm_…` names; the given tree stays as it is.
 
-    Compile it as the body of a function (`lambda data, state, params: …`): lambdas in it close over those names.
+    It lacks places (`ast.fix_missing_locations`). Compile it as the body of a function (`lambda data, state, params: …`): lambdas in it close over those names.
     """
     new = _DotRule().visit(copied(tree))
-    return cast(ast.expr, ast.fix_missing_locations(new))
+    return cast(ast.expr, new)
 
 
 def path_of(node: ast.AST) -> tuple[ast.expr, tuple[str | int, ...]] | None:
