@@ -110,9 +110,14 @@ def join(a: Fact, b: Fact, depth: int = 0) -> Fact:
 
 
 def _joined_fields(a: Fact, b: Fact, depth: int) -> tuple[dict[str, Field], bool]:
+    if a.fields is b.fields:
+        return dict(a.fields), a.closed and b.closed
     made = {}
     for name in [*a.fields, *(n for n in b.fields if n not in a.fields)]:
         x, y = a.at(name), b.at(name)
+        if x is y:  # as it is for most fields where two ways of one record meet
+            made[name] = x
+            continue
         made[name] = Field(join(x.fact, y.fact, depth + 1), _either(x.presence, y.presence))
     return made, a.closed and b.closed
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 
-from fsm_core.definition import Definition, Finding
+from fsm_core.definition import Definition, Finding, State
+from fsm_core.engine.graph import rings
 
 
 def graph_findings(definition: Definition) -> Iterator[Finding]:
@@ -29,38 +31,39 @@ def graph_findings(definition: Definition) -> Iterator[Finding]:
 
 def _stuck(definition: Definition, ways: dict[str, set[str]]) -> Iterator[Finding]:
     """Cycles on which nothing changes the record: the same guards say the same for ever."""
-    reach = {name: _closure(set(targets), ways) for name, targets in ways.items() if targets}
-    done: set[str] = set()
+    transforming = {arc.source for arc in definition.arcs if arc.transforms}
+    found = [ring for ring in rings(ways) if not any(_changes(definition.states[n]) or n in transforming for n in ring)]
+    firsts = {next(n for n in definition.states if n in ring) for ring in found}
     for name in definition.states:
-        if name in done or name not in reach.get(name, ()):
-            continue
-        cycle = {other for other in reach[name] if name in reach.get(other, ())}
-        done |= cycle
-        states = [definition.states[n] for n in cycle]
-        arcs = [a for a in definition.arcs if a.source in cycle]
-        changing = any((s.transforms, s.assigns, s.record, s.renames, s.removes, s.keep, s.fan_out, s.validates, s.lets, s.requires) != ((), (), None, (), (), None, None, (), (), ())
-                       for s in states) or any(a.transforms for a in arcs)
-        if not changing:
-            yield Finding(204, "warning", f"nothing on the cycle through '{name}' changes the record: its guards say the same each time", definition.states[name].mark)
+        if name in firsts:
+            yield Finding(204, "warning", f"nothing on the cycle through '{name}' changes the record: its guards say the same each time", definition.states[name].mark,
+                          "a record on it goes round until it fails with max_transitions")
+
+
+def _changes(s: State) -> bool:
+    return any((s.transforms, s.assigns, s.record, s.renames, s.removes, s.keep is not None, s.fan_out, s.validates, s.lets, s.requires))
 
 
 def _ways(definition: Definition) -> dict[str, set[str]]:
+    """Every way of a record, into networks that are pushed and back out of them."""
     ways: dict[str, set[str]] = {name: set() for name in definition.states}
+    returning: dict[str, list[str]] = defaultdict(list)
+    for state in definition.states.values():
+        ways[state.name] |= {c.to for c in state.catches} | ({state.on_error} if state.on_error is not None else set())
+        if state.returns:
+            returning[state.network].append(state.name)
     for arc in definition.arcs:
         for way in arc.ways:
             if way.push is not None and way.push in definition.networks:
                 ways[arc.source].add(definition.networks[way.push].start)
-                for state in definition.states.values():
-                    if state.network == way.push and state.returns:
-                        ways[state.name].add(way.target)
+                for name in returning[way.push]:
+                    ways[name].add(way.target)
             elif way.target:
                 ways[arc.source].add(way.target)
-    for state in definition.states.values():
-        ways[state.name] |= {c.to for c in state.catches} | ({state.on_error} if state.on_error is not None else set())
     return ways
 
 
-def _closure(start: set[str], ways: dict[str, set[str]]) -> set[str]:
+def _closure(start: set[str], ways: Mapping[str, set[str]]) -> set[str]:
     found = set(start)
     open_ = list(start)
     while open_:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import builtins
+from collections import defaultdict
 from collections.abc import Iterator
 
 from fsm_core.checks.spelling import one_slip
-from fsm_core.definition import Code, Definition, Finding, State
+from fsm_core.definition import Arc, Code, Definition, Finding, State
 from fsm_core.expressions.names import MUTATORS
 from fsm_core.expressions.placing import mark_of
 
@@ -17,10 +18,13 @@ _CHANCE = frozenset(["random", "secrets", "uuid", "time", "datetime", "urandom",
 
 def logic_findings(definition: Definition) -> Iterator[Finding]:
     """Findings 303, 322, 324, 331, 340, 341 and 411."""
+    leaving: dict[str, list[Arc]] = defaultdict(list)
+    for arc in definition.arcs:
+        leaving[arc.source].append(arc)
     for state in definition.states.values():
         yield from _retries(state)
         yield from _catches(state)
-        yield from _lets(definition, state)
+        yield from _lets(leaving[state.name], state)
         yield from _dots(state)
         if state.message is not None and state.outcome != "error":
             yield Finding(322, "info", f"the message of '{state.name}' is never shown: it is no error end", state.mark)
@@ -65,16 +69,15 @@ def _covers(wide: str, narrow: str) -> bool:
     return wide == narrow or (isinstance(a, type) and isinstance(b, type) and issubclass(b, a))
 
 
-def _lets(definition: Definition, state: State) -> Iterator[Finding]:
+def _lets(arcs: list[Arc], state: State) -> Iterator[Finding]:
     if not state.lets:
         return
     used: set[str] = set()
     parts: list[object] = [*(x.template for x in state.lets), *(r.condition for r in state.requires), *(r.message for r in state.requires), *state.transforms,
              state.record, *(a.template for a in state.assigns), state.fan_out, state.key, state.timestamp, state.message,
              *(t for _, t in state.headers), *(a.guard for a in state.assigns)]
-    for arc in definition.arcs:
-        if arc.source == state.name:
-            parts += [arc.condition, arc.message, *(() if arc.switch is None else (arc.switch.on,)), *arc.transforms]
+    for arc in arcs:
+        parts += [arc.condition, arc.message, *(() if arc.switch is None else (arc.switch.on,)), *arc.transforms]
     for code in parts:
         used |= set(code.lets) if isinstance(code, Code) else set()
         host = code.host if isinstance(code, Code) else None

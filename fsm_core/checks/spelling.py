@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 
 from fsm_core.checks.logic import place
 from fsm_core.checks.steps import Steps
@@ -27,10 +27,25 @@ def spelling_findings(definition: Definition, steps: Steps) -> Iterator[Finding]
     yield from _routes(definition)
     written = {a.path[0] for state in definition.states.values() for a in state.assigns}  # of two, the one that is only read is the slip
     given = {str(n) for test in definition.tests if isinstance(test.get("given"), dict) for n in test["given"]}
+    by_stem = _stems((*seen, *given))
     for name, count in seen.items():
-        near = next((n for n in (*seen, *given) if count == 1 and n not in (name,) and name not in given and one_slip(name, n)), None)
+        like = dict.fromkeys(n for stem in _stem(name) for n in by_stem.get(stem, ())) if count == 1 and name not in given else {}
+        near = next((n for n in like if n != name and one_slip(name, n)), None)
         if near is not None and (seen[near] > 1 or near in given or (name in written, name) < (near in written, near)):
             yield Finding(301, "info", f"the field '{name}' stands nowhere else", where[name], f"did you mean '{near}'?")
+
+
+def _stem(name: str) -> list[str]:
+    """The name, and it without one of its letters: names that are one slip apart share one of these."""
+    return [name, *(name[:i] + name[i + 1:] for i in range(len(name)))]
+
+
+def _stems(names: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        for stem in _stem(name):
+            found[stem].append(name)
+    return found
 
 
 def _routes(definition: Definition) -> Iterator[Finding]:
