@@ -69,8 +69,8 @@ def _turned(edges: dict[str, set[str]]) -> dict[str, set[str]]:
 def _in_order_of_leaving(edges: dict[str, set[str]]) -> list[str]:
     seen: set[str] = set()
     left: list[str] = []
-    for first in edges:
-        todo = [] if first in seen else [(first, iter(edges[first]))]
+    for first, targets in edges.items():
+        todo = [] if first in seen else [(first, iter(targets))]
         seen.add(first)
         while todo:
             name, rest = todo[-1]
