@@ -58,11 +58,15 @@ class Calls:
 
     def _read(self, node: ast.Call, env: Env) -> Fact:
         fact, steps = self.of(node.args[0], env), node.args[1]
+        path = node.args[0]
         for step in steps.elts if isinstance(steps, ast.Tuple) else ():
             name = step.value if isinstance(step, ast.Constant) else None
             if not isinstance(name, str) or "object" not in fact.types:
                 return ANY if "object" in fact.types or "array" in fact.types else of("null")
             found, always = fact.at(name), fact.types == {"object"}
+            path = ast.Subscript(path, ast.Constant(name), ast.Load())
+            if found.presence == "unknown":
+                self.notes.asked(path)
             if found.presence == "never" and fact.closed:
                 self.notes.say(311, f"the field '{name}' is never there: `has` and `coalesce` find nothing", rests_on_input=False)
             fact = of("null") if found.presence == "never" else found.fact

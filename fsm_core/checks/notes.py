@@ -23,6 +23,8 @@ class Notes:
         self.reads: set[str] = set()
         self._found: dict[Finding, None] = {}
         self._answers = False
+        self._bare: dict[str, tuple[ast.Subscript, Mark]] = {}
+        self._asked: set[str] = set()
         self._decided: dict[int, tuple[ast.AST, Mark, set[bool | None]]] = {}
 
     @contextmanager
@@ -39,6 +41,10 @@ class Notes:
         if not self._answers:
             self.say(320, message, rests_on_input=guessed)
 
+    def asked(self, path: ast.expr) -> None:
+        """A path that the input alone could fill is read by coalesce, has or `.get`: its author reckons with its being absent."""
+        self._asked.add(ast.dump(path))
+
     def decided(self, node: ast.AST, truth: bool | None) -> None:
         """What a comparison always says, None where it depends; it may be met by several ways."""
         self._decided.setdefault(id(node), (node, self.mark, set()))[2].add(truth)
@@ -49,12 +55,18 @@ class Notes:
         for node, mark, truths in self._decided.values():
             if truths == {False}:
                 self._found[Finding(212, "warning", f"`{written(node)}` is never true", mark, "the value never is that: a misspelt text, or another type")] = None
+        for path, (node, mark) in self._bare.items():
+            if path in self._asked:
+                self._found[Finding(302, "info", f"`{written(node)}` is read here as if it were always there, and later as if it may be absent", mark,
+                                    "has(), coalesce() or a `require` here, or none there")] = None
         return list(self._found)
 
     def clear(self) -> None:
         """Forget: what was said on the way to the final facts does not count."""
         self._found.clear()
         self._decided.clear()
+        self._bare.clear()
+        self._asked.clear()
 
     def say(self, code: int, message: str, hint: str = "", rests_on_input: bool = False) -> None:
         """Take a finding down at the current mark."""
@@ -63,6 +75,10 @@ class Notes:
 
     def read(self, node: ast.Subscript, presence: Presence) -> None:
         """A field is read that may be absent."""
+        if presence == "unknown" and (path := ast.dump(node)) not in self._asked:  # asked before: it may have been decided on
+            self._bare.setdefault(path, (node, self.mark))
+        if presence in ("always", "unknown"):
+            return
         what = written(node)
         if presence == "never":
             self.say(301, f"`{what}` is set on no path", "a misspelt name, or a field that was removed or never kept")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from fsm_core.checks.logic import place
+from fsm_core.checks.writing import written
 from fsm_core.definition import Arc, Finding
 
 _FLIPPED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE, ast.Eq: ast.Eq}
@@ -81,7 +82,7 @@ def _side(left: ast.expr, op: ast.cmpop, right: ast.expr) -> Range | None:
 def _shown(node: ast.expr) -> str:
     """A path as its author writes it."""
     found = place(node)
-    return ast.unparse(node) if found is None else ".".join(str(s) for s in (found[0], *found[1]))
+    return written(node) if found is None else ".".join(str(s) for s in (found[0], *found[1]))
 
 
 def _number(node: ast.expr) -> float | None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
-import copy
 import re
 from keyword import iskeyword
+
+from fsm_core.expressions.trees import copied
 
 _FIELD = re.compile(r"(?<=[\w\])])\['([A-Za-z_]\w*)'\]")
 
 
 def written(node: ast.AST) -> str:
     """The text of an expression, with a dot for a field where the language has one, and helpers by their names."""
-    text = ast.unparse(ast.fix_missing_locations(_AsWritten().visit(copy.deepcopy(node))))
+    text = ast.unparse(ast.fix_missing_locations(_AsWritten().visit(copied(node))))
     return _FIELD.sub(lambda field: field[0] if iskeyword(field[1]) else f".{field[1]}", text)
 
 
