@@ -10,6 +10,8 @@ from typing import Any
 from fsm_core.engine.batch import SOURCE, BatchResult, Output
 from fsm_core.explaining.story import Change, changes
 
+_SOURCE = "the source's"  # a dead letter's key, and that of an output which says none
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -83,7 +85,7 @@ def _endings(result: BatchResult) -> list[Ending]:
         if failure is None:
             endings.append(Ending(str(end), "", tuple(map(_sent, sent.get(position, ())))))
         elif failure.reason == "rejected":
-            endings.append(Ending(str(failure.state), failure.message, ((None, _json(failure.value), None, None, None),)))
+            endings.append(Ending(str(failure.state), failure.message, ((None, _json(failure.value), _SOURCE, None, None),)))
         else:
             where = f" in {failure.state}" if failure.state else ""
             endings.append(Ending(f"failed: {failure.reason}{where}", failure.message, ()))
@@ -92,7 +94,7 @@ def _endings(result: BatchResult) -> list[Ending]:
 
 def _sent(output: Output) -> tuple[Any, ...]:
     headers = None if output.headers is None else tuple((name, value.decode(errors="replace")) for name, value in output.headers)
-    key = "the source's" if output.key is SOURCE else output.key.decode(errors="replace") if isinstance(output.key, bytes) else output.key
+    key = _SOURCE if output.key is SOURCE else output.key.decode(errors="replace") if isinstance(output.key, bytes) else output.key
     return output.route, _json(output.value), key, headers, output.timestamp
 
 

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import typer
+from click.testing import CliRunner, Result
 
 from fsm_core import load
+from worker.cli.app import app
 
 
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The command as a shell sees it."""
-    return subprocess.run([sys.executable, "-m", "worker", *arguments], capture_output=True, text=True, timeout=60, check=False, cwd=cwd)
+def run(*arguments: str, cwd: Path) -> Result:
+    """The command in this process, from that folder."""
+    with contextlib.chdir(cwd):
+        return CliRunner().invoke(typer.main.get_command(app), arguments)
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A fresh project."""
-    assert run("init", "new/orders", cwd=tmp_path).returncode == 0
+    assert run("init", "new/orders", cwd=tmp_path).exit_code == 0
     return tmp_path / "new" / "orders"
 
 
@@ -28,7 +31,7 @@ def test_check_finds_nothing(project: Path) -> None:
     """Neither in the machine nor in the worker file, warnings included; only what the ends hold is told."""
     assert {f.code for f in load(project / "machine.yaml").check()} <= {900}
     done = run("check", "-c", "worker.yaml", "--strict", "--json", cwd=project)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
     assert {f["code"] for f in json.loads(done.stdout)["findings"]} <= {900}
 
 
@@ -68,6 +71,6 @@ def test_nothing_is_overwritten(project: Path) -> None:
             file.unlink()
     (project / "README.md").write_text("mine")
     done = run("init", ".", cwd=project)
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "README.md" in done.stderr
     assert {f.name: f.read_text() for f in project.iterdir()} == {"README.md": "mine"}

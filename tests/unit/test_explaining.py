@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from fsm_core import load
 from fsm_core.explaining import changes, story_of
@@ -51,11 +49,10 @@ def _document() -> dict[str, Any]:
     return made
 
 
-def explain(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The verb as a shell sees it."""
+def explain(tmp_path: Path, *arguments: str) -> Result:
+    """The verb, in this process."""
     (tmp_path / "machine.yaml").write_text(MACHINE)
-    return subprocess.run([sys.executable, "-m", "worker", "explain", str(tmp_path / "machine.yaml"), *arguments],
-                          capture_output=True, text=True, timeout=60, check=False)
+    return CliRunner().invoke(typer.main.get_command(app), ["explain", str(tmp_path / "machine.yaml"), *arguments])
 
 
 def test_changes_are_found_inside_objects() -> None:
@@ -108,7 +105,7 @@ def test_the_page_is_text_only() -> None:
 def test_verb_tells_in_text(tmp_path: Path) -> None:
     """States, changes, guard and end; without colours where nobody looks."""
     done = explain(tmp_path, "--record", '{"qty": 6}')
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
     assert [line.split() for line in done.stdout.splitlines() if "total" in line] == [
         ["+", "total", "=", "12"], ["?", "data.total", ">", "10", "is", "true", "(priced->big)"],
         ["out", '{"qty":6,"total":12,"note":"ok"}', "to", "big"]]
@@ -121,7 +118,7 @@ def test_verb_reads_a_file_and_answers_in_json(tmp_path: Path) -> None:
     (tmp_path / "record.json").write_text('{"qty": 1}')
     done = explain(tmp_path, "--record", f"@{tmp_path / 'record.json'}", "--json", "--source", "--html", str(tmp_path / "told.html"))
     answer = json.loads(done.stdout)
-    assert (done.returncode, answer["end"], [v["state"] for v in answer["visits"]]) == (0, "output", ["row", "priced", "output"])
+    assert (done.exit_code, answer["end"], [v["state"] for v in answer["visits"]]) == (0, "output", ["row", "priced", "output"])
     assert "def " in answer["source"]
     assert "counts the money" in (tmp_path / "told.html").read_text()
 
@@ -129,14 +126,14 @@ def test_verb_reads_a_file_and_answers_in_json(tmp_path: Path) -> None:
 def test_verb_prints_the_generated_code(tmp_path: Path) -> None:
     """Without a record, too."""
     done = explain(tmp_path, "--source")
-    assert done.returncode == 0
+    assert done.exit_code == 0
     compile(done.stdout, "generated", "exec")
 
 
 @pytest.mark.parametrize(("arguments", "code"), [((), 2), (("--record", "{"), 1), (("--record", "[]"), 1), (("--record", "@none"), 2), (("--at", "t:0:1"), 2)])
 def test_verb_refuses(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
     """Usage 2; a record that is none 1."""
-    assert explain(tmp_path, *arguments).returncode == code
+    assert explain(tmp_path, *arguments).exit_code == code
 
 
 CUSTOMERS = Path(__file__).parents[2] / "examples" / "jobs" / "customers.yaml"
