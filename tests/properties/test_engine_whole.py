@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm_core import DocumentError, load
-from fsm_core.engine.batch import BatchResult
+from fsm_core.engine.batch import BatchResult, Meta
 from tests.effort import examples
 from tests.properties.whole_language import machine, record
 
@@ -29,7 +29,8 @@ def compare(r: Random, records: int) -> bool:
     except DocumentError:
         return False
     values = [*(record(r) for _ in range(records)), *HOSTILE]
-    assert repr(everything(made.run(values, None, 100.0))) == repr(everything(made.run_interpreted(values, None, 100.0)))
+    metas = [Meta("t", 0, at, headers={"k": "v"} if at % 2 else {}) for at in range(len(values))]
+    assert repr(everything(made.run(values, metas, 100.0))) == repr(everything(made.run_interpreted(values, metas, 100.0)))
     return made.source is not None
 
 

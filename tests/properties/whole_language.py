@@ -16,7 +16,7 @@ def formula(r: Random, lets: list[str], depth: int = 0) -> str:
     f = r.choice(FIELDS)
     atoms = [f"data.{f}", f"data.{f}", f"coalesce(data.{f}, {r.choice(['1', '0', 'None'])})", f"coalesce(data.{f}.k, data.{r.choice(FIELDS)})",
              f"has(data.{f}.k)", f"has(data.{f})", "state.now", str(r.randint(-2, 9)), "'x'", "None", "params.p", "tab.x", f"to_int(data.{f}, None)",
-             f"text(data.{f})", "state.error", "state.message", f"dbl(data.{f})", *lets, *lets]
+             f"text(data.{f})", "state.error", "state.message", "state.meta.offset", "coalesce(state.meta.headers.k, 1)", f"dbl(data.{f})", *lets, *lets]
     if depth > 1 or r.random() < 0.5:
         return r.choice(atoms)
     a, b, c = (formula(r, lets, depth + 1) for _ in range(3))
