@@ -182,6 +182,6 @@ def _removed(data: Fact, path: tuple[str, ...]) -> Fact:
     if not rest:
         return replace(data, fields={**data.fields, name: Field(NOTHING, "never")})
     found = data.at(name)
-    if "object" not in found.fact.types or found.presence in ("never", "unknown", "undeclared"):
+    if "object" not in found.fact.types or found.presence == "never":
         return data
     return replace(data, fields={**data.fields, name: replace(found, fact=_removed(found.fact, rest))})

@@ -17,12 +17,13 @@ _CASES = [case for file in _FILES for case in YAML(typ="safe", pure=True).load(f
 
 @pytest.mark.parametrize("case", _CASES, ids=lambda c: f"{c['code']} {c['name']}")
 def test_case(case: dict[str, Any]) -> None:
-    """`found`: severity and pointer of each finding of that code, none where there is nothing to find."""
+    """`found`: severity and pointer of each finding of that code, none where there is nothing to find; `says`: what its message holds."""
     functions = None if case.get("without") == "functions" else {"host": dict}
     findings = check(case["machine"], trusted=case.get("trusted", False), functions=functions, params=case.get("params"))
     assert case["code"] == 190 or not any(f.code == 190 for f in findings), findings
-    came = [{"severity": f.severity, "pointer": f.mark.pointer} for f in findings if f.code == case["code"]]
-    assert came == case["found"], [str(f) for f in findings]
+    came = [f for f in findings if f.code == case["code"]]
+    assert [(f.severity, f.mark.pointer) for f in came] == [(f["severity"], f["pointer"]) for f in case["found"]], [str(f) for f in findings]
+    assert all(wanted.get("says", "") in f.message for f, wanted in zip(came, case["found"], strict=True)), came
 
 
 def test_every_check_has_both() -> None:
