@@ -33,6 +33,11 @@ def _strict(records: list[Data]) -> list[Data]:
     return records
 
 
+async def _fine(data: Data) -> bool:
+    await asyncio.sleep(0)
+    return True
+
+
 async def _never(data: Data) -> Data:
     await asyncio.Event().wait()
     return data
@@ -70,7 +75,7 @@ class Host:
     def functions(self) -> dict[str, Callable[..., Any]]:
         """The functions by their names."""
         return {
-            "double": _doubled, "double_later": _doubled_later, "in_wave": _in_wave, "slots": _slots, "strict": _strict, "never": _never,
+            "double": _doubled, "double_later": _doubled_later, "in_wave": _in_wave, "slots": _slots, "strict": _strict, "never": _never, "fine": _fine,
             "flaky": self.flaky, "shaky": self.shaky, "counted": self.counted, "answer": lambda given: given["a"], "silent": _silent, "short": lambda records: records[1:],
             "pairs": lambda all_args: [[one["a"], one["b"]] for one in all_args], "is_good": lambda data: data["n"] > 0, "null": lambda data: None,
         }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,16 +71,27 @@ def loaded(case: dict[str, Any]) -> Machine:
     return fsm_core.load({"name": "case", **case["machine"]}, case.get("trusted", True), Host().functions, case.get("params"))
 
 
-def outcomes(machine: Machine, case: dict[str, Any]) -> dict[str, BatchResult]:
-    """The records of a case through its machine, by each way there is; one whose functions make it wait has one."""
+def waiting(case: dict[str, Any]) -> Machine:
+    """The machine of a case with an async validate in each state that has nothing to say: every record waits everywhere."""
+    def slowed(network: dict[str, Any]) -> dict[str, Any]:
+        return {**network, "states": [{**state, "validators": [{"ref": "fine"}, *state.get("validators", ())]} for state in network["states"]]}
+
+    machine = case["machine"]
+    slow = {**machine, "networks": [slowed(one) for one in machine["networks"]]} if "networks" in machine else slowed(machine)
+    return loaded({**case, "machine": slow})
+
+
+def outcomes(machine: Machine, case: dict[str, Any]) -> Iterator[tuple[str, BatchResult]]:
+    """The records of a case through its machine, by each way there is: compiled, interpreted, and waiting in every state."""
     given = [text.encode() for text in case["raw"]] if "raw" in case else [json.dumps(one).encode() for one in case["given"]]
     metas = [Meta(**meta) for meta in case["metas"]] if "metas" in case else None
     if machine.is_async:
-        return {"waiting": asyncio.run(machine.run_async(given, metas, case.get("now")))}
-    remembers = any(code.kind == "callable" for code in all_codes(machine.definition))
-    other = loaded(case) if remembers else machine
-    ways = {"compiled": machine.run, "interpreted": other.run_interpreted}
-    return {name: run(given, metas, case.get("now")) for name, run in ways.items()}
+        yield "as it is", asyncio.run(machine.run_async(given, metas, case.get("now")))
+    else:
+        remembers = any(code.kind == "callable" for code in all_codes(machine.definition))
+        yield "compiled", machine.run(given, metas, case.get("now"))
+        yield "interpreted", (loaded(case) if remembers else machine).run_interpreted(given, metas, case.get("now"))
+    yield "waiting", asyncio.run(waiting(case).run_async(given, metas, case.get("now")))
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +115,7 @@ def test_case(case: dict[str, Any]) -> None:
     """Outputs byte for byte, failures by position, reason, state and error type, from the interpreter and from compiled code alike."""
     machine = loaded(case)
     assert machine.source or is_interpreted(machine), machine.why_not_fused
-    for way, result in outcomes(machine, case).items():
+    for way, result in outcomes(machine, case):
         assert [[p, f.reason, f.state, f.error] for p, f in result.failures] == case.get("failures", []), way
         assert [None if row[2] is None else row[2].decode() for row in result.rows] == case.get("outputs", []), way
         if "rows" in case:
