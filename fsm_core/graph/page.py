@@ -18,6 +18,9 @@ table { border-collapse: collapse } td, th { padding: 6px 28px 6px 0; text-align
 th { color: var(--soft); font-weight: 600; border-top: 0 } code { font: 13px ui-monospace, "SF Mono", Menlo, Consolas, monospace; background: var(--code); padding: 1px 5px; border-radius: 4px; overflow-wrap: anywhere }
 tr:target td { background: var(--code) } .legend { color: var(--soft); font-size: 13px } .legend b { font-weight: 600 }
 """
+_LEGEND = {"arc": "An arc shows its guard; the first that is true is taken.",
+           "push": "<b>Thick violet</b>: into a network, <b>dashed violet</b>: back to its caller.",
+           "catch": "<b>Dashed red</b>: where a record goes when the state fails."}
 _WORDS = {"arc": "", "push": "into the network", "return": "back to the caller", "catch": "when it fails"}
 
 
@@ -28,8 +31,7 @@ def page(shape: Shape) -> str:
     if shape.description:
         body.append(f"<p>{shown(shape.description)}</p>")
     body += [f'<div class="drawing">{drawn(shape, place(shape), "#")}</div>',
-             '<p class="legend">An arc shows its guard; the first that is true is taken. <b>Thick violet</b>: into a network, <b>dashed violet</b>: back to '
-             'its caller. <b>Dashed red</b>: where a record goes when the state fails.</p>']
+             f'<p class="legend">{" ".join(words for kind, words in _LEGEND.items() if any(edge.kind == kind for edge in shape.edges))}</p>']
     body += [_states(group) for group in shape.groups]
     body.append(_ways(shape.edges))
     return document(f"{shape.name} {shape.version}".strip(), "\n".join(body))
@@ -51,7 +53,8 @@ def _states(group: Group) -> str:
 
 
 def _state(node: Node) -> str:
-    does = "<br>".join(map(shown, node.lines))
+    ends = node.lines[-1:] if node.kind in ("output", "error", "drop") else ()
+    does = "<br>".join([*(f"<code>{shown(line)}</code>" for line in node.details), *map(shown, ends)])
     return f'<tr id="{shown(node.name)}"><td><b>{shown(node.title)}</b></td><td>{does}</td><td>{shown(node.description)}</td></tr>'
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fsm_core.definition import Arc, Code, Definition, State, Way
+from fsm_core.graph.details import details_of
 
 NodeKind = Literal["start", "state", "output", "error", "drop", "return"]
 EdgeKind = Literal["arc", "push", "return", "catch"]
@@ -14,7 +15,7 @@ EdgeKind = Literal["arc", "push", "return", "catch"]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A state. `name` is its full name, `title` what it is called inside its group, `lines` what it does, in a few words each."""
+    """A state. `name` is its full name, `title` what it is called inside its group, `lines` what it does, in a few words each, `details` all of it."""
 
     name: str
     title: str
@@ -22,6 +23,7 @@ class Node:
     is_start: bool
     lines: tuple[str, ...] = ()
     description: str = ""
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def _node(state: State) -> Node:
     kind: NodeKind = "start" if state.is_start else "state"
     if state.is_end:
         kind = "return" if state.returns else state.outcome or "output"
-    return Node(state.name, state.name.rpartition("/")[2], kind, state.is_start, tuple(_does(state)), state.description)
+    return Node(state.name, state.name.rpartition("/")[2], kind, state.is_start, tuple(_does(state)), state.description, tuple(details_of(state)))
 
 
 def _does(state: State) -> Iterator[str]:
@@ -101,11 +103,12 @@ def _does(state: State) -> Iterator[str]:
         yield "keep " + _listed(list(state.keep))
     if state.fan_out is not None:
         yield "fan out"
-    if state.is_end and not state.returns:
-        yield from _ending(state)
+    yield from _ending(state)
 
 
 def _ending(state: State) -> Iterator[str]:
+    if not state.is_end or state.returns:
+        return
     match state.outcome:
         case "error":
             yield "dead letter"

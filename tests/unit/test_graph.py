@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from fsm_core import load
 from fsm_core.definition import Arc, Catch, Code, Definition, Network, State, Switch, Way
 from fsm_core.graph import dot, mermaid, page, shape_of, svg
 
@@ -114,3 +115,14 @@ def test_hostile_texts_stay_texts(draw: object) -> None:
     assert "<script" not in mermaid(shape_of(hostile)).partition("flowchart")[2]  # the title before is a YAML text
     if draw is svg:
         ET.fromstring(text)
+
+
+def test_the_page_tells_all_that_a_state_does() -> None:
+    """In the language's order, whatever the document's, each formula as it stands there; lists with loops by their beginning."""
+    state = {"name": "in", "is_start": True, "is_end": True, "key": "=data.id", "keep": ["id", "l"], "set": {"a?": "=data.b", "c": "x", "l": [{"=for": "i in data.is", "i": "=i"}]},
+             "require": [{"condition": "data.id > 0"}], "functions": {"validate": {"required": ["id"], "types": {"id": "integer"}, "ranges": {"id": [1, None], "n": [0, 9]}}},
+             "let": {"t": "=data.id + 1"}, "rename": {"x": "y.z"}, "remove": ["w"], "headers": {"h": 1}}
+    (node,) = shape_of(load({"name": "told", "states": [state]}).definition).groups[0].nodes
+    assert list(node.details) == [
+        "required: id", "id is of type integer", "id is at least 1", "n is from 0 to 9", "let t = data.id + 1", "require data.id > 0", "rename x to y.z", "set a? = data.b",
+        'set c = "x"', "set l = [ … ]", "remove w", "keep id, l", "key = data.id", "header h = 1"]
