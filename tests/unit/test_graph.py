@@ -119,7 +119,7 @@ def test_hostile_texts_stay_texts(draw: object) -> None:
 
 def test_the_page_tells_all_that_a_state_does() -> None:
     """In the language's order, whatever the document's, each formula as it stands there; lists with loops by their beginning."""
-    state = {"name": "in", "is_start": True, "is_end": True, "key": "=data.id", "keep": ["id", "l"], "set": {"a?": "=data.b", "c": "x", "l": [{"=for": "i in data.is", "i": "=i"}]},
+    state = {"name": "in", "is_start": True, "is_end": True, "key": "=data.id", "keep": ["id", "l"], "set": {"a?": "=data.b", "c": "x", "l": [{"=for": "i in data.li", "i": "=i"}]},
              "require": [{"condition": "data.id > 0"}], "functions": {"validate": {"required": ["id"], "types": {"id": "integer"}, "ranges": {"id": [1, None], "n": [0, 9]}}},
              "let": {"t": "=data.id + 1"}, "rename": {"x": "y.z"}, "remove": ["w"], "headers": {"h": 1}}
     (node,) = shape_of(load({"name": "told", "states": [state]}).definition).groups[0].nodes
