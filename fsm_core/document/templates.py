@@ -12,6 +12,7 @@ from fsm_core.document.codes import parse_formula
 from fsm_core.document.composing import step
 from fsm_core.document.report import Report
 from fsm_core.expressions import NotCode, parse_code, path_of
+from fsm_core.expressions.hints import syntax_hint
 from fsm_core.expressions.names import BUILTINS, FORMULA_NAMES, HELPERS
 from fsm_core.expressions.parsing import refuse_deep
 
@@ -102,14 +103,15 @@ def _of_item(report: Report, value: dict[Any, Any], pointer: str, loop: ast.comp
 
 
 def _loop(report: Report, text: Any, pointer: str) -> ast.comprehension | None:
+    hint = ""
     try:
         place = report.document.place(pointer, -len(_LOOP))
         tree = parse_code(f"{_LOOP}{text}]", place=place).tree
         if isinstance(tree, ast.ListComp) and len(tree.generators) == 1 and not tree.generators[0].ifs:
             return tree.generators[0]
-    except SyntaxError:
-        pass
-    report.say(106, "a loop is `x in FORMULA`", pointer)
+    except SyntaxError as error:
+        hint = syntax_hint(str(text), error)
+    report.say(106, "a loop is `x in FORMULA`", pointer, hint)
     return None
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 _WORD = re.compile(rf"\.({'|'.join(kwlist)})\b")
 _ELSEWHERE: Final = (
+    (re.compile(r"\bin\s*="), "no = after `in`"),
     (re.compile(r"(?<![=!<>])=(?![=>])"), "`==` compares"),
     (re.compile(r"&&|\|\||\b(AND|OR|NOT)\b"), "`and`, `or`, `not`"),
     (re.compile(r"!(?!=)"), "`not` negates, `!=` is unequal"),
