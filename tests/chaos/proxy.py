@@ -13,7 +13,10 @@ import struct
 import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
+
+if TYPE_CHECKING:
+    from worker.embedded.kafka import EmbeddedKafka
 
 T = TypeVar("T")
 _CHUNK = 1 << 14
@@ -149,3 +152,7 @@ class Proxy:
             await asyncio.Event().wait()  # what is queued is delivered; a silent connection has no end before it is cut
 
         await self._both(deliver(), collect())
+
+
+Network = tuple["EmbeddedKafka", Proxy]
+"""The broker for who is not disturbed, and the way to it for who is."""

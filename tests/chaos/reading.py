@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from tests.chaos.rig import Topics, Worker, await_true
+from tests.chaos.rig import Feed, Topics, Worker, await_true
 
 
 def read_all(bootstrap: str, topic: str) -> list[Message]:
@@ -116,6 +118,25 @@ def judge(bootstrap: str, topics: Topics, sent: Mapping[int, int]) -> Verdict:
         last[key] = max(last[key], number)
     lost = sum(len(set(range(count)) - seen[key]) for key, count in sent.items())
     return Verdict(sum(sent.values()), lost, duplicates, disordered)
+
+
+@contextmanager
+def traffic(bootstrap: str, topics: Topics, partitions: int, rate: int, report: Callable[[str, object], None], repeats: float = 0) -> Iterator[Offsets]:
+    """A feed around what happens, with the group's offsets; at its end nothing is lost or out of order, at most so many are there twice."""
+    with Feed(bootstrap, topics.input, partitions, rate) as feed:
+        offsets = Offsets(bootstrap, topics)
+        yield offsets
+        sent = feed.stop()
+        offsets.await_end(60)
+        offsets.close()
+    verdict = judge(bootstrap, topics, sent)
+    report("verdict", str(verdict))
+    print(verdict)
+    assert (verdict.lost, verdict.disordered) == (0, 0) and verdict.duplicates <= repeats, verdict
+
+
+REPEATS = {"at_least_once": math.inf, "exactly_once": 0}
+"""What a guarantee allows where something dies."""
 
 
 class Appends:

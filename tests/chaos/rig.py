@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Message, Producer
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient
 
 from tests.conftest import create_topic
 from worker.embedded.kafka import EmbeddedKafka
@@ -32,7 +32,6 @@ PASS_ON = {"name": "chaos", "main_network": "main", "networks": [{
 ROOT = Path(__file__).parents[2]
 SESSION_SECONDS = 6.0  # the least a broker grants by default
 ALERT_SECONDS = 2.0
-SPOILING = ("FSM_CRASH", "FSM_WEAKEN", "FSM_PATIENCE")
 ROOMY = {"max.message.bytes": "1100000"}
 
 
@@ -96,7 +95,7 @@ class Worker:
         """Launch it; `ready` waits. `crash`, `weaken` and `patience` as `tests.chaos.crashing` reads them; by default from our own environment."""
         told = {name: value for name, value in (("FSM_CRASH", crash), ("FSM_WEAKEN", weaken), ("FSM_PATIENCE", str(patience or ""))) if value}
         environment = {**os.environ, "PYTHONPATH": str(self._tree), **told}
-        module = "tests.chaos.crashing" if any(environment.get(name) for name in SPOILING) else "worker"
+        module = "tests.chaos.crashing" if any(environment.get(name) for name in ("FSM_CRASH", "FSM_WEAKEN", "FSM_PATIENCE")) else "worker"
         command = [sys.executable, "-m", module, "run", "-c", str(self._config), "--json", "--set", f"http.port={self.port}"]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=self._tree, env=environment)
@@ -244,11 +243,3 @@ def await_leaders(broker: EmbeddedKafka, topics: Topics, seconds: float = 90) ->
     except AssertionError as error:
         assert broker.log_path is not None
         raise AssertionError(f"the broker has no leader for {leaderless()} after {seconds:g} s; its log ends so:\n{log_tail(broker.log_path)}") from error
-
-
-def alter(bootstrap: str, topic: str, name: str, value: str) -> None:
-    """Change one setting of a topic."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
-    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-    for done in admin.incremental_alter_configs([ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])]).values():
-        done.result(30)

@@ -14,9 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from tests.chaos.reading import Offsets, judge, read_all
-from tests.chaos.rig import ROOMY, Feed, Topics, Worker, alter, await_true, configuration, three_topics, workers
+from tests.chaos.rig import ROOMY, Feed, Topics, Worker, await_true, configuration, three_topics, workers
 from worker.embedded.kafka import EmbeddedKafka
 from worker.embedded.provider import Broker
 
@@ -153,7 +154,7 @@ def test_a_flood_of_refused_records(kafka: Broker, make_topic: Callable[..., str
     worker = Worker(configuration(tmp_path, kafka.bootstrap, topics, chunk={"max_records": 100}, delivery={"guarantee": guarantee}))
     with workers(worker):
         worker.ready()
-        alter(kafka.bootstrap, topics.output, setting, value)
+        _alter(kafka.bootstrap, topics.output, setting, value)
         producer = Producer({"bootstrap.servers": kafka.bootstrap, "linger.ms": 5})
         await_true("the broker refuses", lambda: _refused(producer, topics.output, kind), 20)
         culprits: set[int] = set()
@@ -192,6 +193,14 @@ def test_a_flood_of_refused_records(kafka: Broker, make_topic: Callable[..., str
         assert good[0] == [n for n in range(1500) if n not in culprits]
         assert all(good[n] == list(range(500)) for n in range(1, 10))
         assert recreated <= 10, "a flood does not replace the shared producer again and again"
+
+
+def _alter(bootstrap: str, topic: str, name: str, value: str) -> None:
+    """Change one setting of a topic."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+    for done in admin.incremental_alter_configs([ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])]).values():
+        done.result(30)
 
 
 def _produce(producer: Producer, topic: str, partition: int, number: int, kind: str, done: Callable[..., object] | None = None) -> None:

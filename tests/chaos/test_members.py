@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.reading import STAMPED, Appends, Offsets, judge, read_all
-from tests.chaos.rig import ALERT_SECONDS, PASS_ON, ROOT, Feed, Topics, Worker, alert, await_true, configuration, three_topics, workers
+from tests.chaos.reading import REPEATS, STAMPED, Appends, read_all, traffic
+from tests.chaos.rig import ALERT_SECONDS, PASS_ON, ROOT, Worker, alert, await_true, configuration, three_topics, workers
 from worker.embedded.provider import Broker
 
 Report = Callable[[str, object], None]
@@ -28,21 +27,6 @@ PARTITIONS, RATE = 6, 600
 ROUNDS = max(1, int(5 * SCALED))
 LEAVE_SECONDS, TAKE_OVER_SECONDS, SHARED_MACHINE_SECONDS = 1.5, 1.0, 8.0
 OTHER_TREE = Path(os.environ.get("FSM_OTHER_TREE", ROOT))
-
-
-@contextmanager
-def traffic(kafka: Broker, topics: Topics, report: Report, duplicates: int = 0) -> Iterator[None]:
-    """A feed around what happens; at its end every record is there, each key in order, at most so many twice."""
-    with Feed(kafka.bootstrap, topics.input, PARTITIONS, RATE) as feed:
-        yield
-        sent = feed.stop()
-        offsets = Offsets(kafka.bootstrap, topics)
-        offsets.await_end(40)
-        offsets.close()
-    verdict = judge(kafka.bootstrap, topics, sent)
-    report("verdict", str(verdict))
-    print(verdict)
-    assert (verdict.lost, verdict.disordered) == (0, 0) and verdict.duplicates <= duplicates, verdict
 
 
 def balanced(members: tuple[Worker, ...]) -> Callable[[], bool]:
@@ -62,7 +46,7 @@ def test_one_becomes_four_becomes_one(kafka: Broker, tmp_path: Path, record_prop
     topics = three_topics(kafka.bootstrap, PARTITIONS)
     config = configuration(tmp_path, kafka.bootstrap, topics, delivery={"guarantee": guarantee})
     first, *others = (Worker(config, name) for name in "abcd")
-    with workers(first), traffic(kafka, topics, record_property):
+    with workers(first), traffic(kafka.bootstrap, topics, PARTITIONS, RATE, record_property):
         await_true("one has all", balanced((first,)), 40)
         with workers(*others):
             await_true("four share", balanced((first, *others)), 40)
@@ -81,15 +65,15 @@ def measured(pauses: list[float], bound: float, told: str, report: Report) -> No
 @pytest.mark.timeout(60 + 90 * ROUNDS)
 @STRICTER
 def test_a_rolling_restart(kafka: Broker, tmp_path: Path, record_property: Report, guarantee: str) -> None:
-    """Three members end in good order and start again, one after the other, with the session and heartbeat that a worker has by default:
+    """Three members end in good order and start again, one after the other, with the heartbeat that a worker has by default (1 s):
     nothing is lost or doubled, a leave and a join each let no partition stand still for longer than 1.5 s."""
     topics = three_topics(kafka.bootstrap, PARTITIONS, STAMPED)
-    config = configuration(tmp_path, kafka.bootstrap, topics, delivery={"guarantee": guarantee}, kafka={"bootstrap_servers": kafka.bootstrap, "group_id": topics.group})
+    config = configuration(tmp_path, kafka.bootstrap, topics, delivery={"guarantee": guarantee})
     members = tuple(Worker(config, name) for name in "abc")
     leaves, joins = [], []
     with workers(*members):
         await_true("three share", balanced(members), 40)
-        with traffic(kafka, topics, record_property):
+        with traffic(kafka.bootstrap, topics, PARTITIONS, RATE, record_property):
             for member in members * ROUNDS:
                 began = time.time()
                 assert member.terminate() == 0, member.log()
@@ -111,7 +95,7 @@ def test_a_killed_member_is_replaced(kafka: Broker, tmp_path: Path, record_prope
     topics = three_topics(kafka.bootstrap, PARTITIONS, STAMPED)
     members = tuple(Worker(alert(tmp_path, kafka.bootstrap, topics, guarantee), name) for name in "ab")
     kills = []
-    with workers(*members), traffic(kafka, topics, record_property, duplicates=0 if guarantee == "exactly_once" else 2000 * ROUNDS):
+    with workers(*members), traffic(kafka.bootstrap, topics, PARTITIONS, RATE, record_property, REPEATS[guarantee]):
         for victim, heir in (members, members[::-1]) * ROUNDS:
             await_true("two share", balanced(members), 40)
             began = time.time()
@@ -143,7 +127,7 @@ def test_two_versions_in_one_group(kafka: Broker, tmp_path: Path, record_propert
         config = configuration(tmp_path / name, kafka.bootstrap, topics, machine=machine, delivery={"guarantee": guarantee}, output={"topic": topics.output, "provenance": True})
         members.append(Worker(config, name, tree))
     old, new = members
-    with workers(old), traffic(kafka, topics, record_property):
+    with workers(old), traffic(kafka.bootstrap, topics, PARTITIONS, RATE, record_property):
         await_true("the old one has all", balanced((old,)), 40)
         with workers(new):
             await_true("both share", balanced((old, new)), 40)

@@ -58,7 +58,7 @@ def test_a_drain_neither_loses_nor_doubles(kafka: Broker, topics: Topics, tmp_pa
     with workers(worker), Feed(kafka.bootstrap, topics.input, PARTITIONS, 4000) as feed:
         worker.ready()
         offsets = Offsets(kafka.bootstrap, topics)
-        for _ in range(3):
+        for _ in range(2):
             before = sum(offsets.committed().values())
             await_true("it works", lambda b=before: sum(offsets.committed().values()) > b + 2000, 20)
             started = time.monotonic()
