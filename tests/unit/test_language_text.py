@@ -20,6 +20,9 @@ from ruamel.yaml import YAML
 from fsm_core import Machine, check, load
 from fsm_core.casebook import run_tests
 from fsm_core.engine.batch import SOURCE
+from fsm_core.expressions.names import HELPERS
+from fsm_core.schema import machine_schema
+from fsm_core.schema.shapes import LATER
 
 TEXT = Path(__file__).parents[2] / "docs" / "language.md"
 OF_MACHINE = {"define", "params", "input_schema", "max_transitions", "numbers", "tests"}
@@ -130,3 +133,12 @@ def test_example(example: Example) -> None:
     for engine in ("run", "run_interpreted"):
         for start, end in pairwise([*records, len(said)]):
             assert came(machine, engine, said[start].removeprefix("in ").encode()) == said[start + 1:end]
+
+
+def test_no_key_and_no_helper_is_left_out() -> None:
+    """But for other spellings of the same, and what is not built."""
+    others = {"validators", "transforms", "target_network", "return_state", "metadata"}
+    shapes = [machine_schema(), *machine_schema()["$defs"].values()]
+    keys = {name: key for shape in shapes for form in (shape, *shape.get("anyOf", ())) for name, key in form.get("properties", {}).items()}
+    names = {name for name, key in keys.items() if key != LATER and name not in others} | HELPERS
+    assert {name for name in names if not re.search(rf"\b{name}\b", TEXT.read_text("utf-8"))} == set()
