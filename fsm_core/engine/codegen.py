@@ -17,6 +17,7 @@ from fsm_core.definition import Definition
 from fsm_core.definition import State as StateDefinition
 from fsm_core.engine.batch import SOURCE
 from fsm_core.engine.codec import Decoder, refuse_nonfinite
+from fsm_core.engine.delivery import most_output
 from fsm_core.engine.ending import End, Endings
 from fsm_core.engine.ends import key_bytes
 from fsm_core.engine.functions import Functions
@@ -129,7 +130,7 @@ def _written(job: Job, joins: frozenset[Point] | None, most: int) -> Compiled:
     """Write the loop around the walk."""
     source = Source(_names(job.functions), most)
     steps = Steps(source, job.functions, job.definition)
-    endings = Endings(source, steps, job.ends, job.failure_values)
+    endings = Endings(source, steps, job.ends, job.failure_values, most_output(job.definition))
     cyclic = cyclic_states(job.definition)
     walking = Walking(job.definition, source, steps, endings, cyclic, joins, partial(_again, job.interpreter))
     source.names["_path"] = lambda walked: tuple(name for number in walked for name in walking.leaves[number].path)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from fsm_core.definition import Code
+from fsm_core.definition import Code, Definition
 from fsm_core.definition import State as StateDefinition
 from fsm_core.engine.batch import SOURCE, Failure
 from fsm_core.engine.codec import JSON, Codec, Unencodable, encode
@@ -15,6 +15,7 @@ from fsm_core.engine.state import State
 from fsm_core.engine.tally import Tally
 from fsm_core.engine.walk import Walk, error_text
 
+MOST_OUTPUT: Final = 64 * 1024 * 1024
 Message = Callable[[Code, State], str]
 
 
@@ -27,12 +28,14 @@ class Outcome:
     failure: Failure | None = None
     end: str | None = None
     walk: Walk | None = None
+    size: int = 0
 
     def take(self, child: Outcome) -> None:
         """A child's outcome: the first failing one decides, else the first one."""
         if self.failure is None and (child.failure is not None or self.walk is None):
             self.failure, self.end, self.walk = child.failure, child.end, child.walk
         self.rows += child.rows
+        self.size += child.size
         self.drops += child.drops
 
 
@@ -44,6 +47,7 @@ class Delivery:
     message: Message
     failure_values: bool = False
     codecs: Mapping[str | None, Codec] = field(default_factory=dict)
+    most: int | None = None
 
     def settle(self, walk: Walk, position: int, tally: Tally) -> Outcome:
         """Write what became of an input record into the tally. If a child fails, no child is handed out."""
@@ -64,6 +68,8 @@ class Delivery:
         whole = Outcome()
         for child in walk.children:
             whole.take(self._outcome(child, position, tally))
+            if self.most is not None and whole.size > self.most and whole.failure is None:
+                return Outcome(failure=_too_many(child, self.most), walk=walk)
         if whole.walk is None:
             return Outcome(drops=[walk.path[-1]], end=walk.path[-1], walk=walk)
         return whole
@@ -83,6 +89,7 @@ class Delivery:
                 outcome.failure = row
             else:
                 outcome.rows.append(row)
+                outcome.size = len(row[2] or b"")
         if outcome.failure is None or outcome.failure.reason == "rejected":
             outcome.end = end.name
         return outcome
@@ -116,6 +123,15 @@ class Delivery:
             except Unencodable as error:
                 return Failure("unencodable", end.name, None, type(error).__name__, str(error), walk.whole)
         return Failure("rejected", end.name, None, caught.get("type"), message, walk.whole, 1, value)
+
+
+def most_output(definition: Definition) -> int | None:
+    """How many bytes the outputs of one record may come to: a field that each child copies multiplies by what the data says."""
+    return None if definition.trusted else MOST_OUTPUT
+
+
+def _too_many(walk: Walk, most: int) -> Failure:
+    return Failure("unencodable", walk.path[-1] if walk.path else None, None, "Unencodable", f"the outputs of one record are over {most} bytes together", walk.whole)
 
 
 def leaves(walk: Walk) -> Iterator[Walk]:

@@ -28,15 +28,18 @@ class End:
 
 
 class Endings:
-    """Writes the ends of one machine."""
+    """Writes the ends of one machine. `most`: how many bytes the children of one record may come to."""
 
-    def __init__(self, source: Source, steps: Steps, ends: Mapping[str, End], failure_values: bool) -> None:
-        self._source, self._steps, self._ends, self._failure_values = source, steps, ends, failure_values
+    def __init__(self, source: Source, steps: Steps, ends: Mapping[str, End], failure_values: bool, most: int | None = None) -> None:
+        self._source, self._steps, self._ends, self._failure_values, self._most = source, steps, ends, failure_values, most
 
     def output(self, end: StateDefinition, flow: Flow) -> Flow:
         """A row, to be sent at once or with the other children of a fan-out."""
         address, flow = self._address(self._ends[end.name], flow)
         value, flow = self._encoded(self._ends[end.name], flow)
+        if flow.child and value == "_v" and self._most is not None:
+            self._source.line(flow, "_z += len(_v)")
+            self._source.line(flow, f"if _z > {self._most}: raise _Unusual")
         self._source.line(flow, f"{'_rows.append' if flow.child else '_row'}((_i, {end.route!r}, {value}, {address}))")
         return flow
 

@@ -65,7 +65,7 @@ class Fanning(Branches):
     def begun(self, flow: Flow) -> Flow:
         """Before the first child."""
         if not flow.child:
-            self._source.line(flow, "_rows = []; _end = None")
+            self._source.line(flow, "_rows = []; _end = None; _z = 0")
         self._source.line(flow, f"_walk({self.leaf(flow)})")
         return flow
 

@@ -68,7 +68,8 @@ def _is_safe(tree: ast.expr, unsafe: frozenset[str]) -> bool:
             return all(map(safe, items))
         case ast.Call(func=ast.Name(id="_fsm_coalesce"), args=args):
             return all(map(safe, args))
-        case ast.Call(func=ast.Name(id="_fsm_read"), args=[first, _]) | ast.Starred(value=first):
+        case ast.Call(func=ast.Name(id="_fsm_read"), args=[first, _]) | ast.Starred(value=first) | ast.Call(
+                func=ast.Name(id="_fsm_loop" | "_fsm_inner"), args=[first, *_]):
             return safe(first)
         case ast.Call(func=ast.Name(id=name), args=args):
             return name in _SAFE_CALLS and (name != "to_int" or len(args) == 1)

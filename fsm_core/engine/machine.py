@@ -12,7 +12,7 @@ from fsm_core.definition import Code, Definition, Finding
 from fsm_core.engine.batch import SOURCE, BatchResult, Failure, Headers, Meta
 from fsm_core.engine.codec import JSON, Codec, Decoder, Encoder, Malformed, decode, decode_exactly, settle_heap
 from fsm_core.engine.codegen import Compiled, Job, generate
-from fsm_core.engine.delivery import Delivery, Outcome, leaves
+from fsm_core.engine.delivery import Delivery, Outcome, leaves, most_output
 from fsm_core.engine.ending import End
 from fsm_core.engine.ends import Addressing, addressing
 from fsm_core.engine.entering import Entering
@@ -74,7 +74,8 @@ class Machine:
         self._decode: Decoder = self._binding.codec.decode if not is_json else decode_exactly if definition.exact_numbers else decode
         self._delivery = Delivery(
             {name: addressing(state, self._functions, self._binding.keys, self._binding.headers)
-             for name, state in definition.states.items() if state.is_end}, Entering(self._functions).message, self._binding.failure_values, self._binding.codecs)
+             for name, state in definition.states.items() if state.is_end}, Entering(self._functions).message, self._binding.failure_values, self._binding.codecs,
+            most_output(definition))
         self._interpreter = Interpreter(definition, self._functions)
         self._compiled, self._why_not = self._compile()
 

@@ -12,6 +12,8 @@ from typing import Any, Final
 MOST_TEXT: Final = 16 * 1024 * 1024
 MOST_ITEMS: Final = MOST_TEXT // 8
 """A reference to an item takes eight bytes."""
+_INNER: Final = 16
+"""A loop inside of a loop may copy that part of what others may: it runs again and again."""
 _CONTAINERS: Final = (dict, list, tuple, set, frozenset)
 _SCALARS: Final = (str, int, float, bool, type(None))
 
@@ -97,3 +99,26 @@ def grow(method: str, value: Any, *args: Any, **named: Any) -> Any:
     if isinstance(value, list | dict | set) and len(value) + more > MOST_ITEMS:
         raise OverflowError(f".{method}() would give more than {MOST_ITEMS} items")
     return getattr(value, method)(*args, **named)
+
+
+def loop(source: Any, *around: Any) -> Any:
+    """The source of a loop whose items copy texts, lists or objects from outside of it: at most 16 MiB for all items together."""
+    return _sized(source, around, MOST_TEXT)
+
+
+def inner_loop(source: Any, *around: Any) -> Any:
+    """The same inside of a loop: at most 1 MiB."""
+    return _sized(source, around, MOST_TEXT // _INNER)
+
+
+def _sized(source: Any, around: tuple[Any, ...], most: int) -> Any:
+    size = 0
+    for value in around:
+        if isinstance(value, str | list | dict):
+            size += len(value)
+    if size * MOST_ITEMS <= most:
+        return source
+    items = source if hasattr(source, "__len__") else list(source)
+    if len(items) * size > most:
+        raise OverflowError(f"a loop over {len(items)} items would copy more than {most} characters or items")
+    return items

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Final, cast
 
+from fsm_core.expressions.outer import copied_from_outside
 from fsm_core.expressions.trees import copied
 
 _OPERATORS: Final[dict[type[ast.operator], str]] = {
@@ -90,7 +91,7 @@ class _Guarding(ast.NodeTransformer):
     def _again(self, node: ast.expr, generators: list[ast.comprehension]) -> ast.AST:
         """Its first source runs once, all else once for each item."""
         if self._repeated:
-            return self.generic_visit(node)
+            return _sized(self.generic_visit(node), "_fsm_inner")
         source = cast(ast.expr, self.visit(generators[0].iter)) if generators else None
         self._repeated = True
         if source is not None:
@@ -99,10 +100,19 @@ class _Guarding(ast.NodeTransformer):
         if source is not None:
             generators[0].iter = source
         self._repeated = False
+        node = cast(ast.expr, _sized(node, "_fsm_loop"))
         if not any(isinstance(n, ast.Name) and n.id == _METER for n in ast.walk(node)):
             return node
         inside = ast.Lambda(ast.arguments([], [ast.arg(_METER)], None, [], [], None, []), node)
         return ast.copy_location(ast.Call(inside, [_call("_fsm_meter")], []), node)
+
+
+def _sized(node: ast.AST, guard: str) -> ast.AST:
+    """A loop that copies things from outside asks for its size first."""
+    if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) and (around := copied_from_outside(node)):
+        first = node.generators[0]
+        first.iter = ast.copy_location(_call(guard, first.iter, *around), first.iter)
+    return node
 
 
 def _part(node: ast.expr) -> ast.expr:

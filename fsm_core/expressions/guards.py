@@ -115,5 +115,5 @@ GUARDS: Final[dict[str, Any]] = {
     "_fsm_mul": multiply, "_fsm_mod": modulo, "_fsm_add": add, "_fsm_shl": shift_left, "_fsm_pow": power,
     "_fsm_range": short_range, "_fsm_meter": Ranges, "_fsm_sum": total, "_fsm_int": integer, "_fsm_str": bounds.string,
     "_fsm_repr": bounds.represented, "_fsm_ascii": bounds.in_ascii, "_fsm_text": bounds.formatted, "_fsm_join": bounds.join,
-    "_fsm_replace": bounds.replace, "_fsm_grow": bounds.grow,
+    "_fsm_replace": bounds.replace, "_fsm_loop": bounds.loop, "_fsm_inner": bounds.inner_loop, "_fsm_grow": bounds.grow,
 }

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from fsm_core import DocumentError, load
+from fsm_core.engine import delivery
 from fsm_core.engine.machine import Machine
 from fsm_core.expressions import bounds, functions, patterns
 
@@ -118,6 +119,43 @@ def test_honest_records_pass() -> None:
     assert result.rows == machine.run_interpreted(raw).rows
     end = orjson.loads(result.rows[0][2])
     assert end["b"] == f"{'ö' * 5000}-1-[2, 10]-{'ö' * 5000!r}" and (end["c"], end["d"], end["e"], end["f"]) == (13, 255, "[2, 10]", [10, 2])
+
+
+QUADRATIC = {"name": "x" * 50_000, "c": {"name": "y" * 50_000}, "tags": [0] * 50_000, "lines": [{"tags": [], "l": [{}] * 10}] * 500, "table": {}}
+
+
+@pytest.mark.parametrize("item", [
+    "text(data.name, 1)", "f'{data.name}'", "data.name + 'x'", "data.tags + l.tags", "data.name.upper()", "data.name.replace('x', 'y')", "[data.name, 1][0].lower()", "{'a': {'b': data.name.title()}}",
+    "coalesce(data.nope, data.name).strip('y')", "case(l.tags, 1, data.c.name + 'x')", "to_json([data.name])", "data.tags[1:] + l.tags", "name + 'x'", "unique(data.tags)", "[text(data.name) for x in l.l]",
+    "mask(data.name)", "data.name.split('y')", "{**data.table, 'a': name.lower()}", "(data.name if l else data.c.name).casefold()",
+])
+def test_a_loop_that_copies_from_outside_of_it_is_measured(item: str) -> None:
+    """Half of a record may be one text and the other half the lines that each copy it: the loop asks for its size first."""
+    machine = _with(let={"name": "=data.name"}, set={"x": f"=[{item} for l in data.lines]"})
+    raw = [orjson.dumps(QUADRATIC), orjson.dumps({**QUADRATIC, "lines": QUADRATIC["lines"][:2]})]
+    result = machine.run(raw)
+    assert [(position, f.function, f.error) for position, f in result.failures] == [(0, "set.x", "OverflowError")]
+    assert result.rows == machine.run_interpreted(raw).rows and len(result.rows) == 1
+
+
+@pytest.mark.parametrize("item", ["l.sku == data.name", "l.sku in data.tags", "len(data.name)", "data.table[l.sku]", "data.table.get(l.sku)", "data.name.startswith(l.sku)", "sum(data.tags)", "data.rate * l.n",
+                                  "{'a': l.sku, 'b': l.n + 1}", "matches('y', data.name)", "data.c"])
+def test_a_loop_that_only_looks_outside_is_not(item: str) -> None:
+    """Comparisons, numbers, items of tables and references to objects copy nothing."""
+    machine = _with(set={"x": f"=len([{item} for l in data.lines])"})
+    raw = [orjson.dumps({**QUADRATIC, "rate": 2, "table": {"k": 1}, "lines": [{"sku": "k", "n": 1}] * 2000})]
+    result = machine.run(raw)
+    assert result.rows == machine.run_interpreted(raw).rows and len(result.rows) == 1
+
+
+def test_children_that_all_carry_the_same_object_end_at_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the children of one record come to is bounded, 64 MiB in safe machines: each of them is encoded for itself."""
+    monkeypatch.setattr(delivery, "MOST_OUTPUT", 1_000_000)
+    machine = _with(fan_out=[{"=for": "l in data.lines", "customer": "=data.c"}])
+    raw = [orjson.dumps(QUADRATIC), orjson.dumps({**QUADRATIC, "lines": QUADRATIC["lines"][:3]})]
+    result, plain = machine.run(raw), machine.run_interpreted(raw)
+    assert result.failures == plain.failures and result.rows == plain.rows and len(result.rows) == 3
+    assert [(position, f.reason) for position, f in result.failures] == [(0, "unencodable")] and result.states == plain.states
 
 
 @pytest.mark.parametrize("document", [
