@@ -113,7 +113,7 @@ def _of_state(content: dict[str, Any], path: Path, state: Any, names: Names) -> 
         tombstone = "wrong tombstone key" if state.get("tombstone") else "wrong key"
         yield from ((tombstone, _with(content, (*path, "key"), text)) for text in (None, "=data.key", *(f"=data.{n}" for n in names.fields[:2])))
     if not state.get("is_end"):
-        for name in names.fields:
+        for name in names.read_after(content, path):
             gone = [*state.get("remove", ()), name]
             yield "read of a removed field", _with(content, (*path, "remove"), gone)
 

@@ -24,8 +24,27 @@ class Names:
         self.lets = sorted({n for s in states for n in s.get("let", ())})
         self.defines = sorted(d.partition("(")[0] for d in content.get("define", ()))
         self.networks = [n["name"] for n in content.get("networks", ())]
-        read = re.findall(r"\bdata\.([a-z_]+)\b(?!\()", str({k: v for k, v in content.items() if k != "tests"}))
-        self.fields = list(dict.fromkeys(read))
+        self.fields = _read({k: v for k, v in content.items() if k != "tests"})
+
+    def read_after(self, content: dict[str, Any], path: tuple[Any, ...]) -> list[str]:
+        """The fields that formulas read after a state: on its arcs, and in what they lead to."""
+        network = content
+        for step in path[:-2]:
+            network = network[step]
+        state, states = network["states"][path[-1]]["name"], {s["name"]: s for s in network["states"]}
+        seen, todo, found = set[str](), [state], []
+        while todo:
+            name = todo.pop()
+            arcs = [a for a in network.get("arcs", ()) if a["from"] == name]
+            found += _read(arcs) + (_read(states[name]) if name != state and name in states else [])
+            leads = {t for a in arcs for t in (a.get("to"), *(c if isinstance(c, str) else c.get("to") for c in a.get("cases", {}).values())) if t}
+            todo += leads - seen
+            seen |= leads
+        return list(dict.fromkeys(found))
+
+
+def _read(value: Any) -> list[str]:
+    return list(dict.fromkeys(re.findall(r"\bdata\.([a-z_]+)\b(?!\()", str(value))))
 
 
 def misspelt(word: str) -> str:

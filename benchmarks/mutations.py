@@ -5,6 +5,7 @@ Without arguments: every machine of examples/.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -37,7 +38,7 @@ def study(sources: Sequence[Path]) -> tuple[dict[str, Counter[str]], list[str]]:
     for source in sources:
         document = load_document(source, False)
         records = batches(document)
-        base, known = _behaviour(document, records), Counter((f.code, f.message) for f in check_document(document, _FUNCTIONS))
+        base, known = _behaviour(document, records), Counter((f.code, f.severity, f.message) for f in check_document(document, _FUNCTIONS))
         for kind, other in _mutants(document, source):
             try:
                 behaviour, found = _behaviour(other, records), check_document(other, _FUNCTIONS)
@@ -45,7 +46,7 @@ def study(sources: Sequence[Path]) -> tuple[dict[str, Counter[str]], list[str]]:
                 raise RuntimeError(f"{kind}: {source}: {_difference(document.content, other.content)}") from error
             if behaviour == base:
                 continue
-            new = [f for f in found if (f.code, f.message) not in known and f.code not in _NO_REPORT]
+            new = [f for f in found if (f.code, f.severity, f.message) not in known and f.code not in _NO_REPORT]
             count, verdict = counts.setdefault(kind, Counter()), _verdict(new)
             count.update(verdict)
             if behaviour != _BROKEN:
@@ -83,8 +84,13 @@ def _behaviour(document: Document, records: Sequence[Batch]) -> Any:
             step = step.answer(perform_at_once(step.pending))
         result = step.result
         failures = [(at, f.reason, f.state, f.message) for at, f in result.failures]
-        came.append((list(result.ends), [tuple(row) for row in result.rows], failures, dict(result.drops)))
+        came.append((list(result.ends), [(at, route, _value(value), *rest) for at, route, value, *rest in result.rows], failures, dict(result.drops)))
     return came
+
+
+def _value(value: bytes | None) -> Any:
+    """An output without the order of its keys."""
+    return None if value is None else json.loads(value)
 
 
 def _difference(a: Any, b: Any, path: str = "") -> str:
@@ -116,4 +122,4 @@ def main(sources: Sequence[Path]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main([Path(p) for p in sys.argv[1:]] or sorted(p for p in EXAMPLES.glob("*/*.yaml") if p.name != "worker.yaml")))
+    raise SystemExit(main([Path(p) for p in sys.argv[1:]] or sorted({p.resolve() for p in EXAMPLES.glob("*/*.yaml") if p.name != "worker.yaml"})))
