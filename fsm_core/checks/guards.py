@@ -6,6 +6,7 @@ import ast
 from collections.abc import Collection, Iterator, Sequence
 from itertools import takewhile
 
+from fsm_core.checks.narrowing import NEGATED
 from fsm_core.checks.ranges import range_findings
 from fsm_core.definition import Arc, Code, Definition, Finding
 from fsm_core.expressions import rewrite_formula
@@ -44,6 +45,8 @@ def _of_state(name: str, arcs: Sequence[Arc], leaves: bool) -> Iterator[Finding]
         elif _negated(guard) in seen:
             covered = True
             yield Finding(214, "info", f"the condition of {arc.name} negates an earlier one: it is compiled as else", arc.mark)
+        elif ast.dump(_opposite(guard)) in seen:
+            covered = True  # by the rules of De Morgan
         seen[text] = arc
     if not covered and leaves:
         yield Finding(210, "warning", f"every arc out of '{name}' has a condition and none is `else`", arcs[-1].mark,
@@ -68,6 +71,18 @@ def _constant(guard: ast.expr | None) -> bool | None:
         return bool(ast.literal_eval(guard)) if guard is not None else None
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
+
+
+def _opposite(guard: ast.expr) -> ast.expr:
+    """The condition that holds where this one does not, without a `not` around the whole."""
+    match guard:
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return operand
+        case ast.BoolOp(op=op, values=values):
+            return ast.BoolOp(ast.Or() if isinstance(op, ast.And) else ast.And(), [_opposite(v) for v in values])
+        case ast.Compare(left=left, ops=[op], comparators=rights) if type(op) in NEGATED:
+            return ast.Compare(left, [NEGATED[type(op)]()], rights)
+    return ast.UnaryOp(ast.Not(), guard)
 
 
 def _negated(guard: ast.expr) -> str:

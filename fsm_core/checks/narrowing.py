@@ -16,7 +16,7 @@ from fsm_core.checks.signatures import ISINSTANCE
 Env = Mapping[str, Fact]
 _HOLDS = frozenset(["string", "array", "object"])
 _FLIPPED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE}
-_NEGATED = {ast.Lt: ast.GtE, ast.Gt: ast.LtE, ast.LtE: ast.Gt, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+NEGATED = {ast.Lt: ast.GtE, ast.Gt: ast.LtE, ast.LtE: ast.Gt, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
             ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In}
 
 
@@ -32,7 +32,7 @@ def assume(node: ast.expr, env: Env, truth: bool) -> Env | None:
                 return _all(values, env, truth)
             return _one_of(values, env, truth)
         case ast.Compare(left=left, ops=[op], comparators=[right]):
-            return _compared(left, type(op) if truth else _NEGATED[type(op)], right, env)
+            return _compared(left, type(op) if truth else NEGATED[type(op)], right, env)
         case ast.Compare(left=left, ops=ops, comparators=rights) if truth:
             parts = [ast.Compare(a, [o], [b]) for a, o, b in zip([left, *rights[:-1]], ops, rights, strict=True)]
             return _all(list(parts), env, True)

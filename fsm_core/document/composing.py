@@ -16,6 +16,14 @@ _TEXT = "tag:yaml.org,2002:str"
 MOST_NODES = 200_000
 _PLAIN = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq"))
 
+_HINTS = (
+    ("expected ',' or", "in { } and [ ] a value with a comma, a quote or a bracket stands in quotes as a whole; or the line above is not closed"),
+    ("mapping values are not allowed", "a value with a colon and a blank stands in quotes; or this line is indented too far"),
+    ("\\t", "indent with blanks, not with tabs"), ("block end", "this line begins where none above it does: mind the indentation"),
+    ("end of stream", "a quote is never closed"), ("quoted scalar", "a quote is never closed"), ("could not find expected ':'", "a key is followed by a colon and a blank"),
+    ("found character", "a value that begins with a sign stands in quotes"), ("undefined alias", "a value that begins with * stands in quotes"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Composed:
@@ -35,7 +43,7 @@ def compose(text: str, file: str) -> Composed:
         reader = _Reader(file, yaml, text)
         value = reader.read(node, "") if node is not None else None
     except MarkedYAMLError as error:
-        return Composed(None, [Finding(106, "error", error.problem or "not YAML", _mark("", file, error.problem_mark))])
+        return Composed(None, [Finding(106, "error", error.problem or "not YAML", _mark("", file, error.problem_mark), _hint(error.problem or ""))])
     except (YAMLError, ValueError, RecursionError) as error:
         return Composed(None, [Finding(106, "error", f"not YAML: {error}" if str(error) else "nested too deeply", Mark("", file))])
     return Composed(value, reader.findings, reader.marks, reader.spellings)
@@ -91,3 +99,8 @@ class _Reader:
 
     def say(self, code: int, message: str, pointer: str) -> None:
         self.findings.append(Finding(code, "error", message, self.marks[pointer]))
+
+
+def _hint(problem: str) -> str:
+    """What to do about YAML that cannot be read, for who does not know its words."""
+    return next((hint for part, hint in _HINTS if part in problem), "")

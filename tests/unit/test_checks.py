@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from fsm_core import load
-from fsm_core.checks import check
+from fsm_core.checks import check, check_document
+from fsm_core.document.reading import read_text
 
 A, B = {"name": "a", "is_start": True}, {"name": "b", "is_end": True}
 
@@ -89,3 +90,19 @@ def test_two_hundred_states_in_a_second() -> None:
     before = time.process_time()
     findings = machine.check()
     assert time.process_time() - before < 1 and {f.code for f in findings} == {900}
+
+
+@pytest.mark.parametrize(("text", "hint"), [
+    ("a: {b: len(x, []) == 0}", "quotes"), ("a: b: c", "colon"), ("a:\n\t- b", "tabs"), ("a:\n  b: 1\n c: 2", "indentation"), ("a: 'x", "never closed"),
+    ("a: %x", "sign"), ("a: *x", "begins with *"),
+])
+def test_yaml_that_cannot_be_read_has_a_hint(text: str, hint: str) -> None:
+    """Its own words are about tokens; what to do is said in others."""
+    (finding,) = read_text(text, "m.yaml").findings
+    assert finding.code == 106 and hint in finding.hint
+
+
+def test_a_comma_in_braces_has_a_hint() -> None:
+    """What a flow mapping makes of an unquoted call."""
+    document = read_text("states: [{name: a, is_start: true, set: {x: =coalesce(data.x, 0)}}, {name: b, is_end: true}]\narcs: [{from: a, to: b}]", "m.yaml")
+    assert {(f.code, "quotes around the whole" in f.hint) for f in check_document(document) if f.severity == "error"} == {(106, True)}
