@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -23,6 +24,7 @@ from fsm_core.engine.ends import key_bytes
 from fsm_core.engine.functions import Functions
 from fsm_core.engine.graph import cyclic_states
 from fsm_core.engine.interpreter import Interpreter
+from fsm_core.engine.interpreter import Walking as Walks
 from fsm_core.engine.points import Point, shape_of
 from fsm_core.engine.purity import why_interpreted
 from fsm_core.engine.source import Flow, Source, TooLarge
@@ -30,7 +32,7 @@ from fsm_core.engine.state import Fields, MetaSource, State, meta_fields
 from fsm_core.engine.steps import Steps
 from fsm_core.engine.tally import Tally
 from fsm_core.engine.walk import Walk
-from fsm_core.engine.walking import Leaf, Walking
+from fsm_core.engine.walking import AskingWalking, Leaf, Walking
 from fsm_core.expressions.functions import text
 
 _STRAIGHT = 1500
@@ -47,12 +49,12 @@ class Unusual(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A generated function and the pieces of paths that it counts, `counted` by itself and the others in `walks`.
+    """A generated function, over a batch or, where records wait, over one, and the pieces of paths that it counts, `counted` by itself and the others in `walks`.
 
     `usual`: the end that it need not write down. `called`: states whose code is called as its author wrote it, and why.
     """
 
-    function: Callable[..., tuple[int, ...]]
+    function: Callable[..., Any]
     leaves: tuple[Leaf, ...]
     counted: tuple[int, ...]
     text: str
@@ -71,7 +73,33 @@ class Compiled:
         counts = self.function(values, tally.rows.append, tally.rows.extend, tally.failures.append, ends, walks, walks.append,
                                interpreted, meta_of, now)
         tally.ends = ends
-        for number, times in [*zip(self.counted, counts, strict=True), *_times(walks, len(self.leaves))]:
+        self._count([*zip(self.counted, counts, strict=True), *_times(walks, len(self.leaves))], tally)
+
+    def walkings(self, values: Sequence[bytes], tally: Tally, interpret: Callable[[int, list[Any], Exception], Walks],
+                 meta_of: Callable[[int], MetaSource], now: float) -> tuple[list[Walks], Callable[[], None]]:
+        """The walks of records that wait, not yet begun, and what completes the tally when all are through.
+
+        `interpret` walks one again, with the answers that it got.
+        """
+        ends: list[str | None] = [self.usual] * len(values)
+        walks: list[int] = []
+
+        def interpreted(position: int, answers: list[Any], error: Exception) -> Walks:
+            yield from interpret(position, answers, error)
+            ends[position] = tally.ends.pop()
+
+        def finish() -> None:
+            tally.ends = ends
+            tally.rows.sort(key=itemgetter(0))
+            tally.failures.sort(key=itemgetter(0))
+            self._count(Counter(walks).items(), tally)
+
+        made = [self.function(position, raw, tally.rows.append, tally.rows.extend, tally.failures.append, ends, walks.extend,
+                              interpreted, meta_of, now) for position, raw in enumerate(values)]
+        return made, finish
+
+    def _count(self, pieces: Iterable[tuple[int, int]], tally: Tally) -> None:
+        for number, times in pieces:
             leaf = self.leaves[number]
             tally.walked(leaf.path, leaf.arcs, times)
             if leaf.drop is not None:
@@ -90,6 +118,7 @@ class Job:
     """What is to be compiled: a machine as it is bound.
 
     `decode` None: the values are plain JSON, which generated code reads itself. `admits`: what a record must pass before it starts.
+    `asks`: records may wait for the host.
     """
 
     definition: Definition
@@ -99,14 +128,15 @@ class Job:
     failure_values: bool
     decode: Decoder | None
     admits: Callable[[dict[str, Any]], bool] | None
+    asks: bool
 
 
 def generate(job: Job) -> tuple[Compiled | None, tuple[tuple[str, str], ...]]:
     """The compiled machine, and what is not fused and why. None where only the interpreter will do."""
-    reasons = tuple(dict.fromkeys(why_interpreted(job.definition)))
-    if reasons:
-        return None, reasons
     try:
+        reasons = tuple(dict.fromkeys(why_interpreted(job.definition)))
+        if reasons:
+            return None, reasons
         compiled = _compiled(job)
     except TooLarge as error:
         return None, ((job.definition.start, str(error)),)
@@ -127,37 +157,57 @@ def _compiled(job: Job) -> Compiled:
 
 
 def _written(job: Job, joins: frozenset[Point] | None, most: int) -> Compiled:
-    """Write the loop around the walk."""
+    """Write what stands around the walk: a loop over the batch, or a generator for one record where records wait."""
     source = Source(_names(job.functions), most)
     steps = Steps(source, job.functions, job.definition)
     endings = Endings(source, steps, job.ends, job.failure_values, most_output(job.definition))
     cyclic = cyclic_states(job.definition)
-    walking = Walking(job.definition, source, steps, endings, cyclic, joins, partial(_again, job.interpreter))
+    kind = AskingWalking if job.asks else Walking
+    walking = kind(job.definition, source, steps, endings, cyclic, joins, partial(_again, job.interpreter))
     source.names["_path"] = lambda walked: tuple(name for number in walked for name in walking.leaves[number].path)
-    top, inner = Flow(1), Flow(3)
-    source.line(Flow(0), "def _batch(_values, _row, _extend, _fail, _ends, _walks, _walk, _interpret, _meta_of, _now):")
+
+    def body(flow: Flow) -> None:
+        _read(job, source, flow)
+        if joins is not None or cyclic:
+            source.line(flow, "_c = 0; _st = None" if joins is not None else "_c = 0")
+        walking.write((job.definition.start, ()), flow)
+
+    if job.asks:
+        _generator(source, body)
+    else:
+        trails = joins is not None or any(state.fan_out is not None for state in job.definition.states.values())
+        _loop(source, body, trails, walking.counted)
+    function, written = source.build("_run")
+    return Compiled(function, tuple(walking.leaves), tuple(walking.counted), written, walking.usual, tuple(dict.fromkeys(steps.called_codes)))
+
+
+def _loop(source: Source, body: Callable[[Flow], None], trails: bool, counted: list[int]) -> None:
+    """A function over a batch; what raises, or is unusual, is interpreted. It returns how many records took each counted way."""
+    source.line(Flow(0), "def _run(_values, _row, _extend, _fail, _ends, _walks, _walk, _interpret, _meta_of, _now):")
     zeros = len(source.lines)
-    trails = joins is not None or any(state.fan_out is not None for state in job.definition.states.values())
-    source.line(top, "for _i, _raw in enumerate(_values):")
+    source.line(Flow(1), "for _i, _raw in enumerate(_values):")
     if trails:
-        source.line(replace(top, depth=2), "_m = len(_walks)")
-    source.line(replace(top, depth=2), "try:")
-    _read(job, source, inner)
-    if joins is not None:
-        source.line(inner, "_c = 0; _st = None")
-    elif cyclic:
-        source.line(inner, "_c = 0")
-    walking.write((job.definition.start, ()), inner)
-    source.line(replace(top, depth=2), "except _Exception:")
+        source.line(Flow(2), "_m = len(_walks)")
+    source.line(Flow(2), "try:")
+    body(Flow(3))
+    source.line(Flow(2), "except _Exception:")
     if trails:
-        source.line(inner, "del _walks[_m:]")
-    source.line(inner, "_ends[_i] = _interpret(_i)")
-    counters = [f"_n{number}" for number in walking.counted]
-    source.line(top, f"return ({', '.join(counters)}{',' if counters else ''})")
+        source.line(Flow(3), "del _walks[_m:]")
+    source.line(Flow(3), "_ends[_i] = _interpret(_i)")
+    counters = [f"_n{number}" for number in counted]
+    source.line(Flow(1), f"return ({', '.join(counters)}{',' if counters else ''})")
     if counters:
         source.lines.insert(zeros, f"    {' = '.join(counters)} = 0")
-    function, written = source.build("_batch")
-    return Compiled(function, tuple(walking.leaves), tuple(walking.counted), written, walking.usual, tuple(dict.fromkeys(steps.called_codes)))
+
+
+def _generator(source: Source, body: Callable[[Flow], None]) -> None:
+    """A generator for one record; what raises, or is unusual, is interpreted from the start with the answers that there are."""
+    source.line(Flow(0), "def _run(_i, _raw, _row, _extend, _fail, _ends, _done, _interpret, _meta_of, _now):")
+    source.line(Flow(1), "_walks = []; _walk = _walks.append; _m = 0; _answers = []")
+    source.line(Flow(1), "try:")
+    body(Flow(2))
+    source.line(Flow(1), "except _Exception as _raised:")
+    source.line(Flow(2), "yield from _interpret(_i, _answers, _raised)")
 
 
 def _read(job: Job, source: Source, flow: Flow) -> None:

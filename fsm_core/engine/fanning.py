@@ -32,6 +32,10 @@ class Fanning(Branches):
         """The number of the piece of a path that ends here."""
         raise NotImplementedError
 
+    def count(self, flow: Flow, number: int | None) -> None:
+        """One more record ended here, with a piece of a path of that number; None: after its children, whose pieces are all there is."""
+        raise NotImplementedError
+
     def leave_loop(self, flow: Flow) -> None:
         """Leave the loop over the blocks, if there is one."""
         raise NotImplementedError
@@ -78,6 +82,7 @@ class Fanning(Branches):
             write(flow, "if not _rows: raise _Unusual  # one drop, however many children")
             write(flow, "_extend(_rows)")
             write(flow, f"_ends[_i] = _end or {here.name!r}")
+            self.count(flow, None)
         self.leave_loop(flow)
 
     def _child_record(self, fields: dict[str, Verdict] | None, flow: Flow) -> Record:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections import deque
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from fsm_core.engine.entering import Entering, Step, asked, asks, children, done
 from fsm_core.engine.functions import Functions
 from fsm_core.engine.graph import cyclic_states
 from fsm_core.engine.purity import all_codes
-from fsm_core.engine.walk import Request, StepFailed, Walk
+from fsm_core.engine.walk import CallFailed, Request, StepFailed, Walk
 
 Walking = Generator[Request, Any, None]
 """A walk that stands still where it asks something of the host; it goes on with the answer, or a `CallFailed`."""
@@ -230,6 +231,21 @@ def _through(walking: Walking) -> None:
     """Run to the end what never asks."""
     for request in walking:
         raise AssertionError(f"{request.code.source} waits, and nobody asked whether it does")
+
+
+def repeated(walking: Walking, answers: Iterable[Any]) -> Walking:
+    """A walk that was made up to somewhere before: what was answered then is not asked again."""
+    known = deque(answers)
+    try:
+        request = next(walking)
+        while True:
+            try:
+                answer = known.popleft() if known else (yield request)
+            except CallFailed as error:
+                answer = error
+            request = walking.throw(answer) if isinstance(answer, CallFailed) else walking.send(answer)
+    except StopIteration:
+        return
 
 
 def codes_of(definition: Definition) -> list[Code]:

@@ -17,14 +17,14 @@ from fsm_core.engine.ending import End
 from fsm_core.engine.ends import Addressing, addressing
 from fsm_core.engine.entering import Entering
 from fsm_core.engine.functions import Functions, waits
-from fsm_core.engine.interpreter import Interpreter
+from fsm_core.engine.interpreter import Interpreter, Walking, repeated
 from fsm_core.engine.language import parse_host_formula
 from fsm_core.engine.protocol import Answer, Done, Pending, Pendings, Step, begin, perform
 from fsm_core.engine.purity import all_codes
 from fsm_core.engine.schema import Schema
 from fsm_core.engine.state import MetaSource, State, no_meta
 from fsm_core.engine.tally import Tally
-from fsm_core.engine.walk import Walk
+from fsm_core.engine.walk import CallFailed, Walk
 from fsm_core.engine.waves import Waves
 from fsm_core.errors import AsyncMachineError
 
@@ -111,6 +111,13 @@ class Machine:
         """Run a batch until it is done or waits for a call; a machine of pure code is always done."""
         if not self.is_async:
             return Done(self.run(values, metas, now))
+        moment = _moment(now)
+        if self._compiled is None:
+            return self.start_interpreted(values, metas, moment)
+        return begin(self._compiled_calls(self._compiled, values, metas, moment))
+
+    def start_interpreted(self, values: Sequence[bytes], metas: Metas = None, now: float | None = None) -> Step:
+        """`start` by the interpreter alone: the answer that `start` is held to."""
         moment = _moment(now)
         return begin(self._calls([self._walk_of(raw, _source(metas, i), moment) for i, raw in enumerate(values)]))
 
@@ -216,18 +223,35 @@ class Machine:
 
     def _calls(self, walks: Sequence[Walk]) -> Pendings:
         """The walks of a batch, side by side."""
-        yield from Waves(self._interpreter).run([walk for walk in walks if walk.failure is None])
+        yield from Waves(self._interpreter).interpret([walk for walk in walks if walk.failure is None])
         tally = Tally()
         for position, walk in enumerate(walks):
             self._delivery.settle(walk, position, tally)
         return tally.result()
 
+    def _compiled_calls(self, compiled: Compiled, values: Sequence[bytes], metas: Metas, now: float) -> Pendings:
+        """The records of a batch, side by side, by generated code."""
+        tally = Tally()
+
+        def interpret(position: int, answers: list[Any], error: Exception) -> Walking:
+            walk = self._walk_of(values[position], _source(metas, position), now)
+            if isinstance(error, CallFailed):
+                answers.append(error)
+            if walk.failure is None:
+                yield from repeated(self._interpreter.go(walk), answers)
+            for child in walk.children or ():
+                self._interpreter.walk(child)
+            self._delivery.settle(walk, position, tally)
+
+        walkings, finish = compiled.walkings(values, tally, interpret, lambda i: _source(metas, i), now)
+        yield from Waves(self._interpreter).run((walking, None) for walking in walkings)
+        finish()
+        return tally.result()
+
     def _compile(self) -> tuple[Compiled | None, tuple[tuple[str, str], ...]]:
-        if self.is_async:
-            return None, ((self.definition.start, "calls that wait are the interpreter's"),)
         ends = {name: End(how, self._key_alone(name, how), self._encoder(name)) for name, how in self._delivery.addressing.items()}
         return generate(Job(self.definition, self._functions, self._interpreter, ends, self._binding.failure_values,
-                            None if self._decode is decode else self._decode, self._schema.admits))
+                            None if self._decode is decode else self._decode, self._schema.admits, self.is_async))
 
     def _encoder(self, name: str) -> Encoder | None:
         """What writes an end's records; None for JSON, which compiled code writes itself."""

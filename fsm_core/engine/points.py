@@ -74,3 +74,19 @@ def _after(definition: Definition, point: Point) -> Iterator[Point]:
     for arc in definition.arcs_from(name):
         for way in arc.ways:
             yield landing(definition, way, stack)
+
+
+def states_of_children(definition: Definition) -> frozenset[str]:
+    """The states that a child of a fan-out can come to. `TooLarge` as `shape_of`."""
+    seen: set[tuple[Point, bool]] = set()
+    todo: list[tuple[Point, bool]] = [((definition.start, ()), False)]
+    while todo:
+        point, is_child = todo.pop()
+        if (point, is_child) in seen:
+            continue
+        seen.add((point, is_child))
+        if len(seen) > MOST_POINTS:
+            raise TooLarge("networks pushed inside networks too many times")
+        spreads = definition.states[point[0]].fan_out is not None
+        todo += [(follower, is_child or spreads) for follower in _after(definition, point)]
+    return frozenset(point[0] for point, is_child in seen if is_child)

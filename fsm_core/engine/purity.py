@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Mapping
 
-from fsm_core.definition import Code, Definition
+from fsm_core.definition import Code, Definition, Retry
 from fsm_core.definition import State as StateDefinition
 from fsm_core.engine.codec import Unencodable, refuse_nonfinite
-from fsm_core.engine.functions import Functions
+from fsm_core.engine.functions import Functions, waits
+from fsm_core.engine.points import states_of_children
 
 
 def constants_of(functions: Functions, definition: Definition) -> dict[str, object]:
@@ -59,25 +59,24 @@ def all_codes(definition: Definition) -> list[Code]:
 
 
 def why_interpreted(definition: Definition) -> list[tuple[str, str]]:
-    """The states with functions of the host that generated code must not call, and why: on them runs the interpreter."""
-    found = [(state.name, reason) for state in definition.states.values() for code in entry_codes(state)
-             if (reason := _why(code, state.retry is not None)) is not None]
+    """The states with functions of the host that generated code can neither call nor ask, and why: on them runs the interpreter."""
+    found = []
+    below = states_of_children(definition) if any(state.fan_out is not None for state in definition.states.values()) else frozenset()
+    for name, state in definition.states.items():
+        asked = {id(code) for code in state.transforms if waits(code, state.retry) and state.fan_out is not True}
+        if asked and name in below:
+            found.append((name, "it waits, and children of a fan-out come there, which wait side by side"))
+        found += [(name, reason) for code in entry_codes(state) if id(code) not in asked and (reason := _why(code, state.retry)) is not None]
     for arc in definition.arcs:
-        for code in (*arc.transforms, *([] if arc.condition is None else [arc.condition])):
-            reason = _why(code, False)
-            found += [] if reason is None else [(arc.source, reason)]
+        codes = (*arc.transforms, *([] if arc.condition is None else [arc.condition]))
+        found += [(arc.source, reason) for code in codes if (reason := _why(code, None)) is not None]
     return found
 
 
-def _why(code: Code, retried: bool) -> str | None:
+def _why(code: Code, retry: Retry | None) -> str | None:
     name = code.host.name if code.host is not None else code.source
-    if isinstance(code.tree, ast.AsyncFunctionDef) or inspect.iscoroutinefunction(code.function):
-        return f"{name} is async"
-    if code.kind != "callable":
+    if waits(code, retry):
+        return f"{name} waits, and is no transform"
+    if code.kind != "callable" or (code.host is not None and code.host.pure):
         return None
-    host = code.host
-    if host is None or not host.pure:
-        return f"{name} is not `pure: true`"
-    if host.batch:
-        return f"{name} is called with a batch"
-    return f"{name} has a timeout or a retry" if host.timeout is not None or retried else None
+    return f"{name} is not `pure: true`"

@@ -11,7 +11,7 @@ from fsm_core.definition import Assign, Code, Definition, Host, Let, Rules
 from fsm_core.definition import State as StateDefinition
 from fsm_core.engine.children import Loop, child_fields, child_loop
 from fsm_core.engine.finite import Verdict, verdict
-from fsm_core.engine.functions import Functions, StateFunction
+from fsm_core.engine.functions import Functions, StateFunction, waits
 from fsm_core.engine.fusing import RECORD, NotFusable, fuse
 from fsm_core.engine.inlining import text_of
 from fsm_core.engine.language import prepared_tree
@@ -22,6 +22,7 @@ from fsm_core.engine.record import Record
 from fsm_core.engine.rules import broken_rules
 from fsm_core.engine.source import Flow, Source
 from fsm_core.engine.updates import become, extends, guarded, items_of, keep, remove, rename, update, write
+from fsm_core.engine.walk import Request
 from fsm_core.expressions.trees import copied
 
 
@@ -178,7 +179,7 @@ class Steps:
             text, flow = self.value(require.condition, flow)
             flow = self._required(text, flow, refused)
         for code in () if here.fan_out is True else here.transforms:
-            flow = self.transform(code, flow)
+            flow = self._asked(here, code, flow) if waits(code, here.retry) else self.transform(code, flow)
         if here.record is not None:
             flow = self.transform(here.record, flow)
         for line in here.renames:
@@ -247,6 +248,32 @@ class Steps:
         tree, flow = read(tree, self._source, flow)
         self._record(flow, text_of(tree, self._source))
         return replace(flow, record=Record(own=fresh, clean=verdict(tree, flow.record.unsafe) == "safe", dirty=flow.record.dirty))
+
+    def _asked(self, here: StateDefinition, code: Code, flow: Flow) -> Flow:
+        """The record waits for what the host says; what it said is kept, for the interpreter where it has to walk the same way."""
+        function, into = self._functions.of(code), () if code.host is None else code.host.into
+        if code.host is not None and code.host.args is not None:
+            text, flow = self.value(code.host.args, flow)
+            flow = build(self._source, flow)
+        elif code.host is not None and code.host.batch:
+            flow = build(self._source, flow)
+            text = "_d"
+        else:
+            flow = self.lend(flow)
+            text = "_st"
+        if code.function is not None and text != "_st":
+            function = code.function
+        request = self._source.hold("q", partial(Request, here.name, code, function, retry=here.retry))
+        local = self._source.name("t")
+        self._source.line(flow, f"{local} = yield {request}({text})")
+        self._source.line(flow, f"_answers.append({local})")
+        if text == "_st":
+            self.returned(flow)
+        flow = replace(flow, record=Record(own=False, clean=False, dirty=flow.record.dirty | {local}))
+        if into:
+            return write(into, ast.Name(local, ast.Load()), self._source, flow)
+        self._record(flow, local)
+        return flow
 
     def _host(self, code: Code, host: Host, flow: Flow) -> Flow:
         """A pure function of the host with arguments of its own, or a place for its answer."""

@@ -179,12 +179,24 @@ class Walking(Streams):
         else:
             if end.name != self.usual:
                 write(flow, f"_ends[_i] = {end.name!r}")
-            number = self.leaf(flow, drop)
-            self.counted.append(number)
-            write(flow, f"_n{number} += 1")
+            self.count(flow, self.leaf(flow, drop))
         self.leave_loop(flow)
+
+    def count(self, flow: Flow, number: int | None) -> None:
+        """See `Fanning`."""
+        if number is not None:
+            self.counted.append(number)
+            self._source.line(flow, f"_n{number} += 1")
 
     def leave_loop(self, flow: Flow) -> None:
         """See `Fanning`."""
         if self._region.joins is not None:
             self._source.line(flow, "break")
+
+
+class AskingWalking(Walking):
+    """The walk of a record that may stand still: what it counted is handed over at its end, all at once."""
+
+    def count(self, flow: Flow, number: int | None) -> None:
+        """See `Fanning`."""
+        self._source.line(flow, "_done(_walks)" if number is None else f"_walk({number}); _done(_walks)")

@@ -21,7 +21,7 @@ class Waiting:
     """A walk that stands still. `answer`: what its request came to."""
 
     walking: Walking
-    walk: Walk
+    walk: Walk | None
     request: Request
     answer: Any = None
 
@@ -31,12 +31,16 @@ class Waves:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
-        self._ready: deque[tuple[Walking, Walk, Waiting | None]] = deque()
+        self._ready: deque[tuple[Walking, Walk | None, Waiting | None]] = deque()
         self._waiting: list[Waiting] = []
 
-    def run(self, walks: Iterable[Walk]) -> Calls:
-        """All walks to their ends, children too. A call for one record is made before the next record goes on."""
-        self._ready.extend((self._interpreter.go(walk), walk, None) for walk in walks)
+    def interpret(self, walks: Iterable[Walk]) -> Calls:
+        """`run` by the interpreter, children too."""
+        yield from self.run((self._interpreter.go(walk), walk) for walk in walks)
+
+    def run(self, walkings: Iterable[tuple[Walking, Walk | None]]) -> Calls:
+        """All walks to their ends; a walk that is known may leave children. A call for one record is made before the next record goes on."""
+        self._ready.extend((walking, walk, None) for walking, walk in walkings)
         while self._ready or self._waiting:
             while self._ready:
                 waiting = self._on(*self._ready.popleft())
@@ -52,7 +56,7 @@ class Waves:
                 yield from _call(wave)
                 self._ready.extend((one.walking, one.walk, one) for one in wave)
 
-    def _on(self, walking: Walking, walk: Walk, answered: Waiting | None) -> Waiting | None:
+    def _on(self, walking: Walking, walk: Walk | None, answered: Waiting | None) -> Waiting | None:
         """Let a walk go on; what it asks next, None where it is through."""
         try:
             if answered is None:
@@ -62,7 +66,8 @@ class Waves:
             else:
                 request = walking.send(answered.answer)
         except StopIteration:
-            self._ready.extendleft((self._interpreter.go(child), child, None) for child in reversed(walk.children or ()))
+            children = () if walk is None else walk.children or ()
+            self._ready.extendleft((self._interpreter.go(child), child, None) for child in reversed(children))
             return None
         return Waiting(walking, walk, request)
 
@@ -71,8 +76,11 @@ class Waves:
         if not self._waiting:
             return []
         first = min(self._waiting, key=lambda one: self._interpreter.order[one.request.state]).request
-        wave = [one for one in self._waiting if one.request.code is first.code and one.request.state == first.state]
-        self._waiting = [one for one in self._waiting if one not in wave]
+        wave: list[Waiting] = []
+        others: list[Waiting] = []
+        for one in self._waiting:
+            (wave if one.request.code is first.code and one.request.state == first.state else others).append(one)
+        self._waiting = others
         return wave
 
 
