@@ -63,7 +63,7 @@ ops: setup
 bench: setup
 	@$(BIN)/python -m benchmarks
 
-# Rewrites docs/reference.md: after a change of a key's description, a helper, a check's code or the name of a conformance case.
+# Rewrites docs/reference.md and docs/worker.md: after a change of a key's description, a default, a helper, a check's code or the name of a conformance case.
 reference: setup
 	@PYTHONPATH=. $(BIN)/python docs/generate.py
 

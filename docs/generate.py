@@ -1,10 +1,10 @@
-"""Writes reference.md, from the code and from the conformance cases: `make reference`; a test holds the file to it."""
+"""Writes reference.md and worker.md, from the code and from the conformance cases: `make reference`; a test holds the files to it."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,25 @@ from fsm_core.expressions import names
 from fsm_core.expressions.library import FUNCTIONS, LAZY_WORDS, SIGNATURES
 from fsm_core.schema import machine_schema
 from fsm_core.schema.shapes import LATER
+from worker.config.schema import worker_schema
 
-TARGET = Path(__file__).parent / "reference.md"
+HERE = Path(__file__).parent
 CASES = Path(__file__).parents[1] / "tests" / "conformance" / "cases"
 HEAD = """# Reference of the machine language
 Written by `make reference` from the code and its conformance cases: change those, not this file. How to write a machine, with examples:
 [language.md](language.md).
+"""
+WORKER_HEAD = """# The worker's file
+Written by `make reference` from the models of the configuration: change those, not this file. The smallest one:
+```yaml
+machine: machine.yaml                  # relative to this file
+input: {topics: [orders.in]}
+output: {topic: orders.out}
+dead_letter: {topic: orders.dlq}
+```
+`${NAME}` and `${NAME:-default}` in texts are filled in from the environment. `--set kafka.group_id=x` beats the environment
+(`FSM_WORKER__KAFKA__GROUP_ID=x`), which beats the file. Times are written `250ms`, `5s`, `2m`, sizes `64MiB`. `fsm-worker check -c FILE` says
+what is wrong, with file:line:column.
 """
 SHAPES = {"network": "A network", "state": "A state", "arc": "An arc", "way": "A case of a switch", "require": "A line of `require`",
           "validate": "A declarative validate", "function": "A function", "retry": "`retry`", "catch": "A line of `catch`", "test": "A test"}
@@ -137,6 +150,44 @@ def _promises() -> Iterator[str]:
         yield f"\n### {file.stem.replace('_', ' ').capitalize()}\n" + "\n".join(f"* {_inert(sentence)}" for sentence in sentences)
 
 
+def worker_file() -> str:
+    """The whole of worker.md."""
+    schema = worker_schema()
+    sections = {name: key for name, key in schema["properties"].items() if "$ref" in key}
+    alone = {name: key for name, key in schema["properties"].items() if name not in sections}
+    parts = [WORKER_HEAD, "## Alone\n" + _settings(schema, "", alone, schema["required"])]
+    for name, key in sections.items():
+        shape = schema["$defs"][key["$ref"].rpartition("/")[2]]
+        parts.append(f"\n## `{name}`\n{key['description']}\n\n{_settings(schema, name + '.', shape['properties'], shape.get('required', ()))}")
+    return "\n".join(parts) + "\n"
+
+
+def _settings(schema: dict[str, Any], above: str, keys: dict[str, Any], needed: Collection[str]) -> str:
+    return "\n".join(["| key | default | |", "|---|---|---|", *_setting_rows(schema, above, keys, needed)])
+
+
+def _setting_rows(schema: dict[str, Any], above: str, keys: dict[str, Any], needed: Collection[str]) -> Iterator[str]:
+    for name, key in keys.items():
+        if "$ref" in key:
+            shape = schema["$defs"][key["$ref"].rpartition("/")[2]]
+            yield from _setting_rows(schema, f"{above}{name}.", shape["properties"], shape.get("required", ()))
+            continue
+        choices = f" One of {', '.join(f'`{one}`' for one in key['enum'])}." if "enum" in key else ""
+        yield _row(f"`{above}{name}`", "needed" if name in needed else _default(key), key["description"] + choices)
+
+
+def _default(key: dict[str, Any]) -> str:
+    """As one would write it: sizes and times, which may be text too, with their units."""
+    value, kinds = key.get("default"), {form.get("type") for form in key.get("anyOf", ())}
+    if value in (None, ""):
+        return ""
+    if kinds == {"string", "integer"} and isinstance(value, int) and value >= 1 << 20:
+        return f"`{value >> 20}MiB`"
+    if kinds == {"string", "number"}:
+        return f"`{value:g}s`" if value >= 1 or not value else f"`{value * 1000:g}ms`"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
 def _row(*cells: str) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
@@ -147,4 +198,5 @@ def _inert(text: str) -> str:
 
 
 if __name__ == "__main__":
-    TARGET.write_text(reference(), encoding="utf-8")
+    for file, text in (("reference.md", reference()), ("worker.md", worker_file())):
+        (HERE / file).write_text(text, encoding="utf-8")

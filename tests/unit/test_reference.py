@@ -1,4 +1,4 @@
-"""docs/reference.md: written from the code, and never older than it."""
+"""docs/reference.md and docs/worker.md: written from the code, and never older than it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
+
+import pytest
 
 from fsm_core.checks.codes import CODES
 from fsm_core.engine.batch import REASONS, Reason
@@ -31,9 +33,10 @@ def said_codes() -> Iterator[int]:
         yield from map(int, re.findall(r"\b(?:Finding|_?say)\((?:report, )?([1-9][0-9]{2}),", file.read_text("utf-8")))
 
 
-def test_the_reference_is_up_to_date() -> None:
-    """Whatever changed it: a key's description, a helper, a code, a reason, the name of a conformance case."""
-    assert (ROOT / "docs" / "reference.md").read_text("utf-8") == generator().reference(), "docs/reference.md is stale: run `make reference` and commit it"
+@pytest.mark.parametrize(("file", "maker"), [("reference.md", "reference"), ("worker.md", "worker_file")])
+def test_the_reference_is_up_to_date(file: str, maker: str) -> None:
+    """Whatever changed it: a key's description, a default, a helper, a code, a reason, the name of a conformance case."""
+    assert (ROOT / "docs" / file).read_text("utf-8") == getattr(generator(), maker)(), f"docs/{file} is stale: run `make reference` and commit it"
 
 
 def test_the_table_of_codes_has_every_code_that_is_said() -> None:
