@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from fsm_core.casebook import parse_cases
+from fsm_core.checks.advice import advised
 from fsm_core.checks.cases import run_findings
 from fsm_core.checks.flow import Flow
 from fsm_core.checks.graph import graph_findings
@@ -62,4 +63,4 @@ def warnings_of(definition: Definition) -> list[Finding]:
     for finding in found:
         if not (finding.code == 211 and finding.mark in dead):
             once.setdefault((finding.code, finding.mark if finding.code in (210, 211) else finding), finding)
-    return list(once.values())
+    return advised(once.values())

@@ -8,10 +8,12 @@ from typing import Any
 
 from fsm_core.checks.facts import NUMERIC, Fact, join_all
 
+_WORDS = {"string": "text", "array": "a list", "integer": "a whole number", "number": "a number", "boolean": "true or false", "object": "a map of fields"}
+
 
 def shown(fact: Fact) -> str:
     """The types of a fact, for a message."""
-    return " or ".join(sorted(fact.types))
+    return " or ".join(sorted(_WORDS.get(t, t) for t in fact.types))
 
 
 def without_null(fact: Fact) -> Fact:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import replace
+from difflib import get_close_matches
 
 from fsm_core.checks.facts import ALL, Fact, from_schema, join, widened
 from fsm_core.checks.narrowing import Env, assume
@@ -132,11 +133,12 @@ class Flow:
             listed = {v for _, v in fact.values}
             for case in switch.cases:
                 if case not in listed:
-                    self.notes.say(216, f"the switch has a case '{case}' that `{switch.on.source}` never gives")
+                    near = get_close_matches(case, [str(v) for v in listed], 1)
+                    self.notes.say(216, f"the switch has a case '{case}' that `{switch.on.source}` never gives", f"did you mean '{near[0]}'?" if near else "")
             if switch.default is None or self.notes.schema:
                 for value in sorted(str(v) for k, v in fact.values if k == "string" and v not in switch.cases):
                     if switch.default is None:
-                        self.notes.say(216, f"no case of the switch takes '{value}'")
+                        self.notes.say(216, f"no case of the switch takes '{value}'", "add a case for it, or a `default`")
         elif fact.types != ALL and "string" not in fact.types:
             self.notes.say(320, f"the switch is over `{switch.on.source}`, which is no text")
         tree = self.steps.tree(switch.on)

@@ -39,7 +39,7 @@ class Notes:
     def nullable(self, message: str, guessed: bool) -> None:
         """A value may be null where that raises."""
         if not self._answers:
-            self.say(320, message, rests_on_input=guessed)
+            self.say(320, message, "coalesce(it, a default), a `require` before it, or a condition with has()", rests_on_input=guessed)
 
     def asked(self, path: ast.expr) -> None:
         """A path that the input alone could fill is read by coalesce, has or `.get`: its author reckons with its being absent."""

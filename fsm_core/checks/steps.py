@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from fsm_core.checks.comparing import without_null
+from fsm_core.checks.comparing import shown, without_null
 from fsm_core.checks.evaluating import Evaluator
 from fsm_core.checks.facts import ALL, ANY, NOTHING, Fact, Field, constant, join, of, written
 from fsm_core.checks.logic import expression
@@ -93,7 +93,7 @@ class Steps:
         if state.fan_out is True:
             return made.items if made.items is not None and "object" in made.items.types else OPEN
         if made.types != ALL and "object" not in made.types:
-            self.notes.say(330, f"the transform of '{state.name}' gives {' or '.join(sorted(made.types))}, not an object")
+            self.notes.say(330, f"the transform of '{state.name}' gives {shown(made)}, and not a record")
         elif "null" in made.types and made.types != ALL and not (state.catches or state.on_error):
             self.notes.say(330, f"the transform of '{state.name}' can give null", "which is a failure: add on_error")
         return replace(made, types=frozenset(["object"])) if "object" in made.types else OPEN
