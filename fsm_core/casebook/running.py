@@ -13,7 +13,7 @@ from fsm_core.casebook.parsing import Case, parse_cases
 from fsm_core.definition import Arc, Definition, Mark
 from fsm_core.document.reading import Document
 from fsm_core.engine.batch import SOURCE, BatchResult, Failure, Meta, Output
-from fsm_core.engine.codec import Malformed, Unencodable, decode, encode
+from fsm_core.engine.codec import Malformed, Unencodable, decode, decode_exactly, encode
 from fsm_core.engine.ends import header_bytes, key_bytes
 from fsm_core.engine.machine import Machine, Trace
 from fsm_core.engine.protocol import Call, perform_at_once
@@ -90,7 +90,7 @@ def _single(definition: Definition, arc: Arc) -> list[Arc]:
 def _run(machine: Machine, case: Case) -> CaseResult:
     raw = json.dumps(case.given).encode()
     try:
-        record = decode(raw)
+        record = (decode_exactly if machine.definition.exact_numbers else decode)(raw)
     except Malformed as error:
         return CaseResult(case.name, (Mismatch("given", "a record", str(error)),), case.mark)
     try:

@@ -107,6 +107,15 @@ def test_a_table_is_a_test_per_row() -> None:
     assert [r.passed for r in run_tests(load(machine()), cases)] == [True, False, True]
 
 
+def test_a_test_of_exact_numbers_sees_them() -> None:
+    """As the worker reads them: data and outputs alike."""
+    test = {"given": {"n": 10**24}, "params": {"by": 1}, "expect": {"data": {"n": 10**24}, "outputs": [{"value": {"n": 10**24}}]}}
+    states = [STATES[0], {"name": "out", "is_end": True}]
+    document = {**machine(test), "numbers": "exact", "states": states, "arcs": [{"from": "in", "to": "out"}]}
+    (result,) = run_tests(load(document))
+    assert result.passed, result.lines()
+
+
 def test_arcs_that_no_test_takes() -> None:
     """Coverage is by the ways that records took."""
     loaded = load(machine({"given": {"n": 2}, "expect": {"state": "out"}}))
