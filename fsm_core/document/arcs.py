@@ -60,7 +60,10 @@ def _switch(report: Report, node: dict[str, Any], pointer: str, target: str) -> 
             report.say(112, f"`{key}` goes with `switch`", step(pointer, key))
         return None
     on = only_formula(report, node["switch"], step(pointer, "switch"))
-    cases = report.object(node.get("cases", {}), step(pointer, "cases"), "`cases`")
+    cases: dict[Any, Any] = report.object(node.get("cases", {}), step(pointer, "cases"), "`cases`")
+    for name in cases:
+        if not isinstance(name, str):
+            report.say(117, f"the case {name!r} is no text, and a switch is over texts", step(step(pointer, "cases"), name), "quote it")
     ways = {str(name): way for name, case in cases.items()
             if (way := _way(report, case, step(step(pointer, "cases"), name), target)) is not None}
     default = _way(report, node["default"], step(pointer, "default"), target) if node.get("default") is not None else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from dataclasses import replace
 from typing import Any
 
 from fsm_core.definition import Catch, Code, Outcome, State
@@ -18,7 +20,7 @@ from fsm_core.document.entry import (
     parse_retry,
 )
 from fsm_core.document.report import Report
-from fsm_core.document.templates import parse_assigns, parse_header, parse_template
+from fsm_core.document.templates import NULL, parse_assigns, parse_template, presence
 
 _KEYS = ("name", "is_start", "is_end", "functions", "transforms", "validators", "arcs", "set", "on_error", "description",
          "outcome", "route", "reason", "key", "headers", "timestamp", "tombstone", "retry", "catch", "fan_out", "let",
@@ -100,7 +102,18 @@ def _template(report: Report, node: dict[str, Any], key: str, pointer: str) -> C
 def _headers(report: Report, node: dict[str, Any], pointer: str) -> tuple[tuple[str, Code], ...]:
     here = step(pointer, "headers")
     headers = report.object(node.get("headers", {}), here, "`headers`")
-    return tuple(parse_header(report, str(name), value, step(here, name)) for name, value in headers.items())
+    return tuple(_header(report, name, value, step(here, name)) for name, value in headers.items())
+
+
+def _header(report: Report, key: Any, value: Any, pointer: str) -> tuple[str, Code]:
+    """A header's name and its template; with `?` it is null, and so left out, where a path in it is absent or null."""
+    if not isinstance(key, str):
+        report.say(117, f"the key {key!r} is no text", pointer, "quote it")
+    name, template = str(key), parse_template(report, value, pointer)
+    asked = presence(template.tree) if name.endswith("?") and isinstance(template.tree, ast.expr) else None
+    if asked is not None and isinstance(template.tree, ast.expr):
+        template = report.judge(replace(template, tree=ast.IfExp(asked, template.tree, NULL)))
+    return name.removesuffix("?"), template
 
 
 def _outcome(report: Report, node: dict[str, Any], name: str, pointer: str) -> Outcome:

@@ -204,15 +204,6 @@ def _paths(node: ast.AST, tests: dict[str, ast.expr]) -> None:
             _paths(child, tests)
 
 
-def parse_header(report: Report, name: str, value: Any, pointer: str) -> tuple[str, Code]:
-    """A header's name and its template; with `?` it is null, and so left out, where a path in it is absent or null."""
-    template = parse_template(report, value, pointer)
-    asked = presence(template.tree) if name.endswith("?") and isinstance(template.tree, ast.expr) else None
-    if asked is not None and isinstance(template.tree, ast.expr):
-        template = report.judge(replace(template, tree=ast.IfExp(asked, template.tree, NULL)))
-    return name.removesuffix("?"), template
-
-
 def parse_assigns(report: Report, value: Any, pointer: str) -> tuple[Assign, ...]:
     """The lines of `set`, in document order."""
     lines = []
