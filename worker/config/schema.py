@@ -37,7 +37,7 @@ ABOUT: dict[str, dict[str, str]] = {
     "DeliveryConfig": {"guarantee": "at_least_once or exactly_once.", "commit_interval": "How often offsets are committed."},
     "ChunkConfig": {"max_records": "The most records of a chunk.", "max_wait": "How long an unfilled chunk waits while an earlier one is in hand."},
     "BackpressureConfig": {"max_in_flight_records": "Per partition.", "max_in_flight_bytes": "Per partition.", "resume_ratio": "Where a paused partition goes on.",
-                           "total_bytes": "Per member of the group.", "memory_limit": "Resident memory; 0 is the cgroup's."},
+                           "total_bytes": "Per member of the group.", "memory_limit": "Resident memory; only 0 yet (190)."},
     "RetryConfig": {"delay": "The first wait.", "backoff": "Each wait is so many times the one before.", "max_delay": "The longest wait.",
                     "jitter": "full: each wait is random up to its length."},
     "HttpConfig": {"enabled": "Whether it listens.", "host": "The address it listens on.", "port": "0 is a free one.", "token": "Enables POST /pause /resume /reload."},
