@@ -17,6 +17,7 @@ from fsm_core.expressions import names
 from fsm_core.expressions.library import FUNCTIONS, LAZY_WORDS, SIGNATURES
 from fsm_core.schema import machine_schema
 from fsm_core.schema.shapes import LATER
+from worker.config.errors import CODE_WORDS
 from worker.config.schema import worker_schema
 
 HERE = Path(__file__).parent
@@ -159,6 +160,8 @@ def worker_file() -> str:
     for name, key in sections.items():
         shape = schema["$defs"][key["$ref"].rpartition("/")[2]]
         parts.append(f"\n## `{name}`\n{key['description']}\n\n{_settings(schema, name + '.', shape['properties'], shape.get('required', ()))}")
+    codes = [_row(str(code), *words) for code, words in CODE_WORDS.items()]
+    parts.append("\n".join(["\n## Codes of `check -c`\nBeside [those of the machine](reference.md#codes-of-check).\n\n| code | | meaning |\n|---|---|---|", *codes]))
     return "\n".join(parts) + "\n"
 
 

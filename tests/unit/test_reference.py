@@ -14,6 +14,7 @@ from fsm_core.checks.codes import CODES
 from fsm_core.engine.batch import REASONS, Reason
 from fsm_core.expressions.library import FUNCTIONS, LAZY_WORDS
 from fsm_core.expressions.names import HELPERS
+from worker.config import errors
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,6 +43,11 @@ def test_the_reference_is_up_to_date(file: str, maker: str) -> None:
 def test_the_table_of_codes_has_every_code_that_is_said() -> None:
     """And no other."""
     assert sorted(CODES) == sorted(set(said_codes()))
+
+
+def test_the_table_of_the_worker_files_codes_has_every_one() -> None:
+    """Those that its module names."""
+    assert sorted(errors.CODE_WORDS) == sorted(value for name, value in vars(errors).items() if name.isupper() and isinstance(value, int))
 
 
 def test_every_reason_and_every_helper_has_its_words() -> None:

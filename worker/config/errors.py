@@ -6,6 +6,7 @@ ConfigError: every finding of one load at once; the command line exits 78 with i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from fsm_core.definition import Finding
 
@@ -19,6 +20,20 @@ REFUSED_OPTION = 122
 NOT_SUPPORTED = 190
 UNUSED_ROUTE = 218
 NO_EFFECT = 219
+
+CODE_WORDS: Final = {
+    UNKNOWN_KEY: ("E", "unknown key"),
+    BAD_YAML: ("E", "not YAML"),
+    BAD_VALUE: ("E", "a value of the wrong type, or out of its bounds"),
+    MISSING: ("E", "a key that is needed is missing"),
+    UNDEFINED_VARIABLE: ("E", "`${NAME}` of a variable that is not set"),
+    CONFLICT: ("E", "keys, or a key and the machine, that contradict each other: a route without a topic, an output that is an input"),
+    REFUSED_OPTION: ("E", "an option of a client that would break a guarantee"),
+    NOT_SUPPORTED: ("E", "not built yet"),
+    UNUSED_ROUTE: ("W", "a route that no end of the machine has"),
+    NO_EFFECT: ("W", "a key that has no effect here"),
+}
+"""Severity and meaning of each code, for readers."""
 
 
 class ConfigError(Exception):
