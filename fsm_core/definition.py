@@ -296,8 +296,14 @@ class Definition:
     defines: tuple[Define, ...] = ()
     input_schema: Mapping[str, Any] | None = None
     exact_numbers: bool = False
+    _leaving: Mapping[str, tuple[Arc, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        leaving: dict[str, list[Arc]] = {}
+        for arc in sorted(self.arcs, key=lambda a: (a.is_else, -a.priority)):
+            leaving.setdefault(arc.source, []).append(arc)
+        object.__setattr__(self, "_leaving", {name: tuple(arcs) for name, arcs in leaving.items()})  # frozen for everybody else
 
     def arcs_from(self, state: str) -> tuple[Arc, ...]:
         """The arcs out of a state in the order of trying: priority (higher first), document order, else last."""
-        out = [a for a in self.arcs if a.source == state]
-        return tuple(sorted(out, key=lambda a: (a.is_else, -a.priority)))
+        return self._leaving.get(state, ())
