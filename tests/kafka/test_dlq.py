@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+
+import pytest
 
 from fsm_core.engine.batch import Failure
 from tests.kafka.case import Case, MakeCase, machine
@@ -10,6 +13,8 @@ from tests.kafka.outside import Fed, Read, feed, read
 from tests.kafka.verbs import say
 from tests.unit.test_dead_letters import facts
 from worker.delivery.dead_letters import DeadLetters
+from worker.kafka.returning import Returning
+from worker.runtime.ports import EpochOver, Partition
 
 
 def bad(i: int) -> bytes:
@@ -94,6 +99,43 @@ def test_a_redrive_sends_the_originals_once(make_case: MakeCase) -> None:
         ours, again = ([r for r in each if r.partition == partition] for each in (originals, back))
         assert [(r.key, r.value, r.timestamp) for r in again] == [(r.key, r.value, r.timestamp) for r in ours]
         assert [r.headers for r in again] == [[*r.headers, ("fsm.redrives", b"1")] for r in ours]
+
+
+def test_counting_leaves_a_redrive_alone_and_another_takes_over(make_case: MakeCase) -> None:
+    """One that only counts shuts nobody out; a second one does, and the first is told so."""
+    case = make_case()
+    written(case, Fed(b"a", bad(1)), Fed(b"b", bad(2)))
+    where, group = {"bootstrap_servers": case.bootstrap}, f"{case.config['kafka']['group_id']}.redrive"
+
+    async def enter() -> Returning:
+        return await Returning(where, where, group).__aenter__()
+
+    with asyncio.Runner() as runner:
+        first = runner.run(enter())
+        try:
+            assert say(case, "dlq", "redrive", "--json").json["sent"] == 2
+            runner.run(first.commit({Partition(case.dlq, 0): (1, "")}))
+            again = say(case, "dlq", "redrive", "--json", "--yes").json
+            assert (again["sent"], again["begins"]) == (1, {"0": 1})
+            with pytest.raises(EpochOver):
+                runner.run(first.commit({Partition(case.dlq, 0): (1, "")}))
+        finally:
+            runner.run(first.__aexit__(None, None, None))
+
+
+def test_what_is_not_there_is_told(make_case: MakeCase) -> None:
+    """Usage errors are 2, a missing partition or record 1, a missing topic 78, no broker 69."""
+    case = make_case()
+    letter, = written(case, Fed(b"a", bad(1)))
+    assert say(case, "dlq", "list", "--reason", "nope").code == 2
+    assert say(case, "dlq", "show", f"elsewhere:{letter.partition}:{letter.offset}").code == 2
+    missing = say(case, "dlq", "list", "--partition", "7")
+    assert missing.code == 1 and "no partition 7" in missing.err
+    nobody = say(case, "dlq", "list", "--key", "nobody")
+    assert nobody.code == 0 and "no dead letters that fit" in nobody.err and not nobody.out
+    assert say(case, "dlq", "list", dead_letter={"topic": "nowhere"}).code == 78
+    away = say(case, "audit", kafka={"bootstrap_servers": "localhost:1"}, output={**case.config["output"], "provenance": True})
+    assert away.code == 69 and "localhost:1" in away.err
 
 
 def test_filtered_redrives_add_up(make_case: MakeCase) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.dlq import Config, Json, Sets, settle
+from worker.cli.asking import Config, Json, Sets, settle
 from worker.cli.exit_codes import Exit
 
 _PLACE = re.compile(r"((.+:)?\d+:)?\d+")

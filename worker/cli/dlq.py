@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import re
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
-from pathlib import Path
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from worker.cli.asking import Config, Json, Sets, settle
 from worker.cli.exit_codes import Exit
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode="markdown",
                   help="Dead letters: list, show, explain, redrive, purge.\n\nExample: fsm-worker dlq list -c worker.yaml --reason validate")
 
-Config = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The worker's YAML file.", exists=True, dir_okay=False, readable=True)]
-Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one key; the value is YAML.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Reasons = Annotated[list[str] | None, typer.Option("--reason", help="Only this reason; may be repeated.")]
 States = Annotated[list[str] | None, typer.Option("--state", help="Only those that died in this state; may be repeated.")]
 Key = Annotated[str | None, typer.Option("--key", help="Only this key; `\\xff` stands for a byte that is no text.")]
@@ -34,33 +32,9 @@ Partitions = Annotated[list[int] | None, typer.Option("--partition", help="Only 
 At = Annotated[str, typer.Argument(metavar="PARTITION:OFFSET", help="Where it stands, as `list` shows it (with or without the topic).")]
 
 
-def settle(config: Path, sets: list[str] | None, work: Any) -> Any:
-    """Run `work(loaded)`; configuration ends it with 78, an absent broker with 69, what must not go on with 1."""
-    from fsm_core.errors import DocumentError
-    from worker.config import ConfigError, load_config
-    from worker.runtime.ports import Unavailable
-    from worker.tools.redrive import Refusal
-
-    try:
-        task: Coroutine[Any, Any, Any] = work(load_config(config, sets or ()))
-        return asyncio.run(task)
-    except (ConfigError, DocumentError) as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(Exit.CONFIG) from None
-    except Unavailable as error:
-        print(f"no broker: {error}", file=sys.stderr)
-        raise typer.Exit(Exit.UNAVAILABLE) from None
-    except Refusal as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(Exit.ERRORS) from None
-    except KeyError as error:
-        print(f"topic {error} does not exist", file=sys.stderr)
-        raise typer.Exit(Exit.CONFIG) from None
-
-
 def key_of(text: str | None) -> bytes | None:
     """The bytes of a key as `list` shows it."""
-    return None if text is None else text.encode("latin-1", "backslashreplace").decode("unicode_escape").encode("latin-1") if "\\x" in text else text.encode()
+    return None if text is None else re.sub(rb"\\x([0-9a-f]{2})", lambda found: bytes.fromhex(found[1].decode()), text.encode())
 
 
 def moment(text: str | None, option: str) -> int | None:
@@ -84,21 +58,28 @@ def moment(text: str | None, option: str) -> int | None:
 
 def wanted_of(reasons: list[str] | None, states: list[str] | None, key: str | None, since: str | None, until: str | None,
               partitions: list[int] | None) -> Wanted:
-    """The filter that the options make."""
+    """The filter that the options make; a reason that there is none of is a usage error."""
+    from fsm_core.engine.batch import REASONS
     from worker.tools.letters import Wanted
 
+    for reason in reasons or ():
+        if reason not in REASONS:
+            raise typer.BadParameter(f"{reason!r} is none of {', '.join(REASONS)}", param_hint="--reason")
     return Wanted(reasons or (), states or (), key_of(key), moment(since, "--since"), moment(until, "--until"), partitions or ())
 
 
-async def letters_of(loaded: LoadedConfig, wanted: Wanted) -> AsyncIterator[Letter]:
-    """Every dead letter that is wanted, as the topic is now; one fetch in memory."""
+async def letters_of(loaded: LoadedConfig, wanted: Wanted) -> AsyncGenerator[Letter, None]:
+    """Every dead letter that is wanted, as the topic is now; one fetch in memory. Raises Refusal for a partition that is not there."""
     from worker.kafka.settings import connection
     from worker.kafka.topic_reader import TopicReader
     from worker.tools.letters import Letter
+    from worker.tools.redrive import Refusal
 
     config = loaded.config
     async with TopicReader(connection(config)) as reader:
         stretches = await reader.stretches([config.dead_letter.topic])
+        if missing := set(wanted.partitions) - {p.partition for p in stretches}:
+            raise Refusal(f"topic {config.dead_letter.topic} has no partition {min(missing)}")
         if wanted.partitions:
             stretches = {p: s for p, s in stretches.items() if p.partition in wanted.partitions}
         async for partition, records in reader.read(stretches):
@@ -119,6 +100,8 @@ async def letter_at(loaded: LoadedConfig, at: str) -> Letter:
     if len(numbers) != 2 or not all(n.isdecimal() for n in numbers):
         raise typer.BadParameter(f"{at!r} is not PARTITION:OFFSET", param_hint="PARTITION:OFFSET")
     partition = Partition(loaded.config.dead_letter.topic, int(numbers[0]))
+    if at.count(":") > 1 and at.rsplit(":", 2)[0] != partition.topic:
+        raise typer.BadParameter(f"the dead letters of this worker are in {partition.topic}", param_hint="PARTITION:OFFSET")
     async with TopicReader(connection(loaded.config)) as reader:
         record = await reader.one(partition, int(numbers[1]))
     if record is None:
@@ -135,18 +118,23 @@ def list_(config: Config, reason: Reasons = None, state: States = None, key: Key
 
     Example: fsm-worker dlq list -c worker.yaml --reason validate --since 2h
     """
+    from worker.tools.letters import Wanted
+
     wanted = wanted_of(reason, state, key, since, until, partition)
 
     async def work(loaded: LoadedConfig) -> None:
         counts: Counter[tuple[str, str]] = Counter()
-        async for letter in letters_of(loaded, wanted):
-            counts[letter.reason, letter.told.get("fsm.state", "")] += 1
-            if not count:
-                print(json.dumps(letter.as_dict()) if json_ else letter.line())
-            if limit and counts.total() >= limit:
-                break
+        async with aclosing(letters_of(loaded, wanted)) as letters:
+            async for letter in letters:
+                counts[letter.reason, letter.told.get("fsm.state", "")] += 1
+                if not count:
+                    print(json.dumps(letter.as_dict()) if json_ else letter.line())
+                if limit and counts.total() >= limit:
+                    break
         if count:
             _counts(counts, json_)
+        elif not counts:
+            print("no dead letters" + ("" if wanted == Wanted() else " that fit"), file=sys.stderr)
 
     settle(config, sets, work)
 
@@ -158,7 +146,7 @@ def _counts(counts: Counter[tuple[str, str]], as_json: bool) -> None:
         return
     for row in rows:
         print(f"{row['count']:>10,} {row['reason'] or '?'}{' in ' + str(row['state']) if row['state'] else ''}")
-    print(f"{counts.total():>10,} dead letters")
+    print(f"{counts.total():>10,} dead letter{'' if counts.total() == 1 else 's'}")
 
 
 @app.command()
@@ -167,47 +155,51 @@ def show(at: At, config: Config, sets: Sets = None, json_: Json = False) -> None
 
     Example: fsm-worker dlq show 0:42 -c worker.yaml
     """
-    from worker.tools.letters import pretty, text_of
+    from worker.tools.letters import pretty, printable, text_of
 
     letter = settle(config, sets, lambda loaded: letter_at(loaded, at))
     if json_:
         print(json.dumps(letter.whole()))
         return
-    print(f"{letter.line()}\nkey: {text_of(letter.key)}\nheaders:")
+    print(f"{letter.line()}\nheaders:")
     for name, value in letter.headers:
-        print(f"  {name}: {text_of(value)}")
+        print(printable(f"  {name}: {text_of(value)}" if value is not None else f"  {name} (no value)"))
     print(f"value ({len(letter.value or b'')} bytes):\n{pretty(letter.value)}")
 
 
 @app.command()
 def explain(at: At, config: Config, sets: Sets = None, json_: Json = False) -> None:
-    """Walk one dead letter through today's machine, and say what would become of it.
+    """Walk one dead letter through today's machine, and say what would become of it; functions from outside are called.
 
     Example: fsm-worker dlq explain 0:42 -c worker.yaml
     """
+    from fsm_core.explaining import story_of
+    from worker.cli.explain import print_story
     from worker.tools import sessions, walking
+    from worker.tools.letters import printable
 
-    async def work(loaded: LoadedConfig) -> tuple[Letter, Any]:
+    async def work(loaded: LoadedConfig) -> tuple[Letter, Any, Any]:
         letter, site = await letter_at(loaded, at), await sessions.visit(loaded)
         if letter.source is None:
             print(f"{letter.at} does not say where it came from: no worker wrote it", file=sys.stderr)
             raise typer.Exit(Exit.ERRORS)
-        return letter, await walking.explain(site.active, site.config.input.format == "text", letter, time.time())
+        return letter, site.machine, await walking.explain(site.active, site.config.input.format == "text", letter, time.time())
 
-    letter, verdict = settle(config, sets, work)
+    letter, machine, verdict = settle(config, sets, work)
     then = {"reason": letter.reason, "state": letter.told.get("fsm.state"), "message": letter.told.get("fsm.error.message"),
             "digest": letter.told.get("fsm.machine.digest")}
     if json_:
         print(json.dumps({"at": letter.at, "then": then, "now": verdict.as_dict()}, default=repr))
         return
-    print(f"{letter.at}\nthen: {then['reason']}{' in ' + then['state'] if then['state'] else ''}: {then['message'] or ''}")
-    for step in verdict.steps:
-        print("  " + ", ".join(f"{name}: {json.dumps(value, default=repr, ensure_ascii=False)}" for name, value in step.items()))
+    print(letter.at)
+    print(printable(f"then: {then['reason']}{' in ' + then['state'] if then['state'] else ''}: {then['message'] or ''}"))
+    if verdict.steps:
+        print_story(story_of(machine.definition, verdict.record, verdict.steps))
     why = verdict.failure
     state = f" in {why['state']}" if why and why["state"] else ""
-    print(f"now: {verdict.outcome}" + (f": {why['reason']}{state}: {why['message']}" if why else ""))
+    print(printable(f"now: {verdict.outcome}" + (f": {why['reason']}{state}: {why['message']}" if why else "")))
     for sent in verdict.sent:
-        print(f"  to {sent['topic']}:{sent['partition']}: {sent['value']}")
+        print(printable(f"  to {sent['topic']}:{sent['partition']}: {sent['value']}"))
 
 
 @app.command()

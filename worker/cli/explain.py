@@ -69,7 +69,7 @@ def _tell(machine: Machine, record: dict[str, Any], meta: Any, html: Path | None
     if as_json:
         print(json.dumps({**story.as_dict(), **({"source": machine.source} if source else {})}, default=repr))
         return
-    _print(story)
+    print_story(story)
     if source:
         _print_source(machine, as_json)
 
@@ -143,7 +143,8 @@ def _print_source(machine: Machine, as_json: bool) -> None:
         print(text)
 
 
-def _print(story: Story) -> None:
+def print_story(story: Story) -> None:
+    """On the terminal."""
     from rich.console import Console
     from rich.text import Text
 

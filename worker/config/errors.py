@@ -45,5 +45,6 @@ class ConfigError(Exception):
 
 
 def describe(finding: Finding) -> str:
-    """`file:line:col: message (hint)`."""
-    return f"{finding.mark}: {finding.message}" + (f" ({finding.hint})" if finding.hint else "")
+    """`file:line:col: message (hint)`; without the place where it is no line of the file that is wrong."""
+    place = f"{finding.mark}: " if finding.mark.line is not None or finding.mark.pointer else ""
+    return f"{place}{finding.message}" + (f" ({finding.hint})" if finding.hint else "")

@@ -9,6 +9,7 @@ from aiokafka import errors
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from worker.kafka.saying import said
 from worker.runtime.ports import TopicFacts, Unavailable
 
 _FOR_EVER = 1 << 62
@@ -26,7 +27,7 @@ async def topic_facts(connection: Mapping[str, Any], topics: Collection[str]) ->
         configs = {r[3]: {c[0]: c[1] for c in r[4]} for answer in answers for r in answer.resources if r[0] == 0}
         return {name: _facts(name, len(t["partitions"]), configs.get(name, {})) for name, t in found.items()}
     except (errors.KafkaError, OSError) as error:
-        raise Unavailable(f"{type(error).__name__}: {error}") from error
+        raise Unavailable(said(error)) from error
     finally:
         await admin.close()
 

@@ -15,6 +15,7 @@ from aiokafka.abc import ConsumerRebalanceListener
 
 from worker.kafka.lenient import read_leniently
 from worker.kafka.offsets import committed_stable
+from worker.kafka.saying import said
 from worker.runtime.ports import EpochOver, OffsetOutOfRange, Partition, RebalanceListener, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -80,7 +81,7 @@ class KafkaConsumer:
             await self.stop()
             if isinstance(error, errors.KafkaError) and not error.retriable and not isinstance(error, errors.KafkaConnectionError | errors.KafkaTimeoutError):
                 raise
-            raise Unavailable(f"{type(error).__name__}: {error}") from error
+            raise Unavailable(said(error)) from error
         self._listen(client._coordinator)
 
     def _listen(self, coordinator: Any) -> None:
@@ -181,4 +182,4 @@ class KafkaConsumer:
         except _EPOCH_OVER as error:
             raise EpochOver(str(error)) from error
         except (errors.KafkaError, OSError) as error:
-            raise Unavailable(f"{type(error).__name__}: {error}") from error
+            raise Unavailable(said(error)) from error

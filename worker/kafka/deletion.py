@@ -9,6 +9,7 @@ from aiokafka import TopicPartition, errors
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
+from worker.kafka.saying import said
 from worker.runtime.ports import Partition, Unavailable
 
 
@@ -20,6 +21,6 @@ async def delete_before(connection: Mapping[str, Any], offsets: Mapping[Partitio
         done = await admin.delete_records({TopicPartition(*p): RecordsToDelete(o) for p, o in offsets.items()}, timeout_ms=30_000)
         return {Partition(*p): low for p, low in done.items()}
     except (errors.KafkaError, OSError) as error:
-        raise Unavailable(f"{type(error).__name__}: {error}") from error
+        raise Unavailable(said(error)) from error
     finally:
         await admin.close()

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition, errors
 
+from worker.kafka.saying import said
 from worker.runtime.ports import Misrouted, Outgoing, Refused, Unavailable, Undelivered
 
 log = structlog.get_logger(__name__)
@@ -27,7 +28,7 @@ _MISROUTES: tuple[type[Exception], ...] = (
 
 def sort_error(error: BaseException) -> Exception:
     """The port's name for what aiokafka raised: refused for what the record is, misrouted, or not delivered."""
-    text = f"{type(error).__name__}: {error}"
+    text = said(error)
     if isinstance(error, _MISROUTES):
         return Misrouted(text)
     if isinstance(error, _REFUSALS):
@@ -43,7 +44,7 @@ class KafkaProducer:
         self._sending = 0
         self._closed = False
         self._poisoned: set[TopicPartition] = set()
-        client._message_accumulator.fail_all = self._fail_all
+        self._fail_all = client._message_accumulator.fail_all = partial(fail_all, client._message_accumulator)
 
     async def send(self, topic: str, partition: int, records: Sequence[Outgoing], done: Callable[[Exception | None], None]) -> None:
         """Queue the records as batches, in order; waits while an earlier batch of the partition is not yet on its way."""
@@ -117,15 +118,15 @@ class KafkaProducer:
         finally:
             self._fail_all(errors.ProducerClosed())
 
-    def _fail_all(self, error: BaseException) -> None:
-        """What the client does when its sender dies. Its own stumbles over a batch that takes others out of their queues with it,
-        and the rest would never be answered."""
-        queues = self._client._message_accumulator
-        queued = [b for waiting in list(queues._batches.values()) for b in list(waiting)]
-        queues._pending_batches.update(b for b in queued if b.retry_count)  # sent before: its end takes it out of there
-        for batch in {*queues._pending_batches, *queued}:
-            fail_quietly(batch, error)
-        queues._exception = error
+
+def fail_all(queues: Any, error: BaseException) -> None:
+    """What the client does when its sender dies. Its own stumbles over a batch that takes others out of their queues with it,
+    and the rest would never be answered."""
+    queued = [b for waiting in list(queues._batches.values()) for b in list(waiting)]
+    queues._pending_batches.update(b for b in queued if b.retry_count)  # sent before: its end takes it out of there
+    for batch in {*queues._pending_batches, *queued}:
+        fail_quietly(batch, error)
+    queues._exception = error
 
 
 def fail_quietly(batch: Any, error: BaseException) -> None:
@@ -191,7 +192,7 @@ async def start_producer(options: Mapping[str, Any]) -> KafkaProducer:
         await client.start()
     except (errors.KafkaError, OSError) as error:
         await KafkaProducer(client).stop()
-        raise Unavailable(f"{type(error).__name__}: {error}") from error
+        raise Unavailable(said(error)) from error
     except asyncio.CancelledError:
         client._closed = True
         await client.client.close()

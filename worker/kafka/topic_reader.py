@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 
 from worker.kafka.consumer import use_light_records
 from worker.kafka.lenient import read_leniently
+from worker.kafka.saying import said
 from worker.runtime.ports import Partition, Unavailable
 
 _STILL_SECONDS = 30.0
@@ -37,7 +38,7 @@ class TopicReader:
             await client.start()
         except (KafkaError, OSError) as error:
             await client.stop()
-            raise Unavailable(f"{type(error).__name__}: {error}") from error
+            raise Unavailable(said(error)) from error
         self._client = client
         return self
 
@@ -64,7 +65,7 @@ class TopicReader:
         try:
             begins, ends = await self.client.beginning_offsets(partitions), await self.client.end_offsets(partitions)
         except (KafkaError, OSError) as error:
-            raise Unavailable(f"{type(error).__name__}: {error}") from error
+            raise Unavailable(said(error)) from error
         return {Partition(*p): (begins[p], ends[p]) for p in partitions}
 
     async def read(self, wanted: Mapping[Partition, Stretch]) -> AsyncIterator[tuple[Partition, Sequence[Any]]]:
@@ -103,7 +104,7 @@ class TopicReader:
                 self.client.seek(partition, at[partition])
         except (KafkaError, OSError) as error:
             if not getattr(error, "retriable", False):
-                raise Unavailable(f"{type(error).__name__}: {error}") from error
+                raise Unavailable(said(error)) from error
             await asyncio.sleep(0.2)
         return {}
 

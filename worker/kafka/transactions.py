@@ -14,6 +14,7 @@ import structlog
 from aiokafka import AIOKafkaProducer, OffsetAndMetadata, TopicPartition, errors
 
 from worker.kafka.producer import KafkaProducer, sort_error
+from worker.kafka.saying import said
 from worker.runtime.ports import Partition, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -42,7 +43,7 @@ class KafkaTransactions(KafkaProducer):
         """Begin a transaction."""
         async with _sorted():
             await self._client.begin_transaction()
-            self._state._transaction_waiter.add_done_callback(_look_at)
+            self._state._transaction_waiter.add_done_callback(look_at)
 
     async def add_offsets(self, offsets: Mapping[Partition, int]) -> None:
         """The offsets become a part of the transaction."""
@@ -74,10 +75,10 @@ class KafkaTransactions(KafkaProducer):
                 task.cancel()
                 await asyncio.wait([task], timeout=_DROP_SECONDS)
         self._fail_all(errors.ProducerClosed())
-        _look_at(self._state._transaction_waiter)
+        look_at(self._state._transaction_waiter)
 
 
-def _look_at(future: Any) -> None:
+def look_at(future: Any) -> None:
     """An error that nobody is left to ask for is no complaint of the event loop's."""
     if future is not None and future.done() and not future.cancelled():
         future.exception()
@@ -91,12 +92,12 @@ async def start_transactional(options: Mapping[str, Any], group: str) -> KafkaTr
     except (errors.KafkaError, OSError, TimeoutError) as error:
         client._closed = True
         await client.client.close()
-        raise Unavailable(f"{type(error).__name__}: {error}") from error
+        raise Unavailable(said(error)) from error
     except asyncio.CancelledError:
         client._closed = True
         await client.client.close()
         raise
     state = client._txn_manager
     state._transaction_waiter = asyncio.get_running_loop().create_future()  # a sender that dies before the first transaction looks for it
-    client._sender._sender_task.add_done_callback(lambda _task: _look_at(state._transaction_waiter))
+    client._sender._sender_task.add_done_callback(lambda _task: look_at(state._transaction_waiter))
     return KafkaTransactions(client, group)

@@ -17,6 +17,11 @@ def text_of(data: bytes | None) -> str | None:
     return None if data is None else data.decode("utf-8", "backslashreplace")
 
 
+def printable(text: str) -> str:
+    """Text from a record as a terminal may have it: what would steer it, or turn the line around, is written as its bytes, `\\x1b`."""
+    return "".join(c if c.isprintable() else "".join(f"\\x{b:02x}" for b in c.encode("utf-8", "surrogatepass")) for c in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     """One dead letter. `headers` are all of it, `originals` those of the record that died."""
@@ -96,7 +101,8 @@ class Letter:
         origin = "" if source is None else f" from {source[0]}:{source[1]}:{source[2]}"
         state = f" in {self.told['fsm.state']}" if "fsm.state" in self.told else ""
         message = self.told.get("fsm.error.message", "").replace("\n", " ")[:120]
-        return f"{self.at} {when} {self.reason or '?'}{state} key={text_of(self.key)}{origin} redrives={self.redrives} {message}".rstrip()
+        key = "no key" if self.key is None else f"key={text_of(self.key)}"
+        return printable(f"{self.at} {when} {self.reason or '?'}{state} {key}{origin} redrives={self.redrives} {message}".rstrip())
 
 
 def _number(text: str | None, default: int) -> int:
@@ -132,6 +138,7 @@ def pretty(value: bytes | None) -> str:
     if value is None:
         return "(no value)"
     try:
-        return json.dumps(json.loads(value), indent=2, ensure_ascii=False)
+        text = json.dumps(json.loads(value), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
-        return text_of(value) or ""
+        text = text_of(value) or ""
+    return "\n".join(map(printable, text.split("\n")))

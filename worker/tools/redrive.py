@@ -81,6 +81,7 @@ class Report:
     """What a redrive did, or would do."""
 
     execute: bool
+    topic: str = ""
     looked_at: int = 0
     sent: int = 0
     already: int = 0
@@ -90,6 +91,7 @@ class Report:
     reasons: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    begins: dict[int, int] = field(default_factory=dict)  # of partitions of which everything before went back
 
     def leave(self, letter: Letter, why: str, detail: str = "") -> None:
         """Count a letter that stays, and keep the first few."""
@@ -101,12 +103,13 @@ class Report:
         """As `redrive --json` prints it."""
         return {"executed": self.execute, "looked_at": self.looked_at, "sent": self.sent, "already_sent_back": self.already, "not_wanted": self.other,
                 "left": dict(self.left), "targets": dict(self.targets), "reasons": dict(self.reasons), "examples": self.examples,
-                "seconds": round(self.seconds, 3)}
+                "begins": {str(p): o for p, o in sorted(self.begins.items())}, "seconds": round(self.seconds, 3)}
 
     def __str__(self) -> str:
         verb = "sent" if self.execute else "would send"
         lines = [f"{verb} {self.sent:,} of {self.looked_at:,} dead letters in {self.seconds:.1f} s"
                  f" ({self.already:,} went back before, {self.other:,} not asked for)"]
+        lines += [f"  what stands before {self.topic}:{p}:{o} went back earlier" for p, o in sorted(self.begins.items())]
         lines += [f"  to {name}: {count:,}" for name, count in sorted(self.targets.items())]
         lines += [f"  reason {name or '?'}: {count:,}" for name, count in sorted(self.reasons.items())]
         lines += [f"  left: {count:,} {why}" for why, count in sorted(self.left.items())]
@@ -123,12 +126,14 @@ class Redrive:
         self._marks = {p: Marks.read(*position) for p, position in positions.items()}
         self._open: dict[Partition, int] = {}  # the first letter that stays
         self._held: set[tuple[str, bytes]] = set()  # keys of which a letter stays: later ones must not overtake it
-        self.report = Report(sender is not None)
+        self.report = Report(sender is not None, topic)
 
     async def run(self) -> Report:
         """Read, choose, send, verify, commit, batch after batch. Raises Refusal; what was committed until then stays done."""
         started = time.monotonic()
-        stretches = {p: (max(begin, self._mark(p).base), end) for p, (begin, end) in (await self._reader.stretches([self._topic])).items()}
+        whole = await self._reader.stretches([self._topic])
+        stretches = {p: (max(begin, self._mark(p).base), end) for p, (begin, end) in whole.items()}
+        self.report.begins = {p.partition: begin for p, (begin, _) in stretches.items() if begin > whole[p][0]}
         size = BATCH if not self._plan.rate else max(1, min(BATCH, int(self._plan.rate)))
         async for partition, records in self._reader.read(stretches):
             for start in range(0, len(records), size):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -61,6 +61,7 @@ class Verdict:
     outcome: str
     steps: list[dict[str, Any]]
     failure: dict[str, Any] | None = None
+    record: dict[str, Any] = field(default_factory=dict)
     sent: tuple[dict[str, Any], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -80,15 +81,16 @@ async def explain(active: Any, text: bool, letter: Letter, now: float) -> Verdic
         failure = {"reason": why.reason, "state": why.state, "function": why.function, "error": why.error, "message": why.message}
     sent = tuple({"topic": topic, "partition": number, "value": None if r[2] is None else r[2].decode("utf-8", "backslashreplace")}
                  for (topic, number), group in part.groups.items() for r in group if r[5] is None)
-    return Verdict(outcome, _steps(active.machine, text, partition, record, now), failure, sent)
+    data, steps = _steps(active.machine, text, partition, record, now)
+    return Verdict(outcome, steps, failure, data, sent)
 
 
-def _steps(machine: Any, text: bool, partition: Partition, record: Any, now: float) -> list[dict[str, Any]]:
-    """Step by step, where the machine can be walked so."""
+def _steps(machine: Any, text: bool, partition: Partition, record: Any, now: float) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The data, and step by step, where the machine can be walked so."""
     if record.value is None or machine.is_async:
-        return []
+        return {}, []
     try:
         data = (decode_text if text else decode)(record.value)
     except Malformed:
-        return []
-    return list(machine.explain(data, meta_of(partition, record), now))
+        return {}, []
+    return data, list(machine.explain(data, meta_of(partition, record), now))
