@@ -14,6 +14,8 @@ from fsm_core.checks.patterns import found_groups
 from fsm_core.checks.signatures import CONVERTS, HAS_DEFAULT, NUMBER, OBJECT_METHODS, RESULTS, TAKES, TEXT_METHODS
 from fsm_core.checks.writing import written
 
+_PADDED = frozenset(["%H", "%I", "%M", "%S", "%d", "%m", "%j", "%y", "%U", "%W"])
+
 
 class Calls:
     """The half of the evaluator that is about calls."""
@@ -79,6 +81,9 @@ class Calls:
         facts += [self.of(k.value, env) for k in node.keywords]
         if name in CONVERTS and len(node.args) > 1 and isinstance(node.args[0], ast.Constant) and not isinstance(node.args[1], ast.Constant):
             self.notes.say(112, f"{name}() of the constant {written(node.args[0])}", "are its arguments swapped?")
+        match node:
+            case ast.Call(func=ast.Name(id="to_int" | "to_number"), args=[ast.Call(func=ast.Name(id="format_time"), args=[_, ast.Constant(value=str() as fmt)])]) if fmt in _PADDED:
+                self.notes.say(320, f"{name}() of `{written(node.args[0])}`, which may be '07': a number does not begin with 0", "int() reads it")
         default = HAS_DEFAULT.get(name)
         lenient = default is not None and (len(node.args) > default or any(k.arg == "d" for k in node.keywords))
         for fact, takes, argument in zip(facts, TAKES.get(name, ()), node.args, strict=False):
