@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import fsm_core
-from benchmarks import seed, ten_states
+from benchmarks import asking, seed, ten_states
 from benchmarks.job import orders, price
 from benchmarks.peers import walk_hand
 
@@ -21,6 +21,7 @@ def machine_cost(records: int, runs: int) -> dict[str, dict[str, float]]:
     made = fsm_core.load(str(Path(__file__).with_name("machine.yaml")))
     seeds = {trust: fsm_core.load(seed.MACHINE, trusted=trust) for trust in (True, False)}
     tens = {trust: fsm_core.load(ten_states.MACHINE, trusted=trust) for trust in (True, False)}
+    asks = fsm_core.load(asking.MACHINE, functions={"look": asking.look})
     jobs: dict[str, tuple[list[bytes], dict[str, Way]]] = {
         "orders": ([order.value for order in orders(records)], {
             "by hand": lambda chunk: [price(value) for value in chunk], "Machine.run": lambda chunk: made.run(chunk).rows}),
@@ -29,6 +30,8 @@ def machine_cost(records: int, runs: int) -> dict[str, dict[str, float]]:
             "interpreted": seeds[True].run_interpreted}),
         "ten states": (list(ten_states.baskets(records)), {
             "by hand": ten_states.by_hand, "trusted": tens[True].run, "safe": tens[False].run}),
+        "a call": (asking.visits(records), {
+            "by hand": asking.by_hand, "compiled": asking.answering(asks.start), "interpreted": asking.answering(asks.start_interpreted)}),
     }
     return {job: _turns(values, ways, runs) for job, (values, ways) in jobs.items()}
 

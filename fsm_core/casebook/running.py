@@ -15,8 +15,9 @@ from fsm_core.document.reading import Document
 from fsm_core.engine.batch import SOURCE, BatchResult, Failure, Meta, Output
 from fsm_core.engine.codec import Malformed, Unencodable, decode, decode_exactly, encode
 from fsm_core.engine.ends import header_bytes, key_bytes
-from fsm_core.engine.machine import Machine, Trace
+from fsm_core.engine.machine import Machine
 from fsm_core.engine.protocol import Call, perform_at_once
+from fsm_core.engine.tracing import Trace
 from fsm_core.errors import DocumentError
 
 

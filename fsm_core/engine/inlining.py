@@ -99,7 +99,7 @@ class _Inliner(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         match node:
-            case ast.Call(func=ast.Name(id=name), args=[left, right]) if name in _OPERATORS and _is_simple(right):
+            case ast.Call(func=ast.Name(id=name), args=[left, right]) if name in _OPERATORS and (_is_simple(left) or _is_simple(right)):
                 return self._guarded(name, left, right)
             case ast.Call(func=ast.Name(id="_fsm_pow"), args=[left, ast.Constant(value=int(2))]) if not isinstance(left, ast.Constant):
                 return self._square(left)
@@ -183,15 +183,19 @@ class _Inliner(ast.NodeTransformer):
         return local, f"({local} := {ast.unparse(tree)})"
 
     def _guarded(self, name: str, left: ast.expr, right: ast.expr) -> ast.expr:
-        """The operator where both are floats or small integers, else the guard; `right` can be read twice."""
-        if isinstance(left, ast.Constant) or (isinstance(right, ast.Constant) and not _is_small(right.value)):
+        """The operator where both are floats or small integers, else the guard. The operand that is not simple is read first, and once."""
+        constants = [x for x in (left, right) if isinstance(x, ast.Constant)]
+        if len(constants) == 2 or not all(_is_small(x.value) for x in constants):
             return ast.Call(ast.Name(name, ast.Load()), [left, right], [])
-        one, first = self._twice(left)
-        tests, other, second = [_small(one, first)], ast.unparse(right), ast.unparse(right)
-        if not isinstance(right, ast.Constant):
-            second, bound = self._twice(right)
-            tests.append(_small(second, bound))
-        return _parsed(f"{one} {_OPERATORS[name]} {second} if {' and '.join(tests)} else {name}({one}, {other})")
+        tests: list[str] = []
+        known: dict[int, tuple[str, str]] = {}
+        for operand in (right, left) if _is_simple(left) and not _is_simple(right) else (left, right):
+            local, bound = self._twice(operand)
+            if not isinstance(operand, ast.Constant):
+                tests.append(_small(local, bound))
+            known[id(operand)] = local, local if len(known) == 0 else ast.unparse(operand)
+        (one, first), (other, second) = known[id(left)], known[id(right)]
+        return _parsed(f"{one} {_OPERATORS[name]} {other} if {' and '.join(tests)} else {name}({first}, {second})")
 
 
 def _holds(local: str, index: object) -> str:
@@ -217,7 +221,9 @@ def _small(local: str, bound: str) -> str:
 
 
 def _is_simple(tree: ast.expr) -> bool:
-    return isinstance(tree, ast.Constant | ast.Name) or field_read(tree) is not None
+    """It can be read twice: a name, a constant, an item of a name."""
+    item = isinstance(tree, ast.Subscript) and isinstance(tree.value, ast.Name) and isinstance(tree.slice, ast.Constant)
+    return item or isinstance(tree, ast.Constant | ast.Name) or field_read(tree) is not None
 
 
 def _parsed(text: str) -> ast.expr:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fsm_core.definition import Code, Definition, Finding
-from fsm_core.engine.batch import SOURCE, BatchResult, Failure, Headers, Meta
+from fsm_core.engine.batch import BatchResult, Failure, Meta
 from fsm_core.engine.codec import JSON, Codec, Decoder, Encoder, Malformed, decode, decode_exactly, settle_heap
 from fsm_core.engine.codegen import Compiled, Job, generate
-from fsm_core.engine.delivery import Delivery, Outcome, leaves, most_output
+from fsm_core.engine.delivery import Delivery, Outcome, most_output
 from fsm_core.engine.ending import End
 from fsm_core.engine.ends import Addressing, addressing
 from fsm_core.engine.entering import Entering
@@ -24,28 +24,13 @@ from fsm_core.engine.purity import all_codes
 from fsm_core.engine.schema import Schema
 from fsm_core.engine.state import MetaSource, State, no_meta
 from fsm_core.engine.tally import Tally
+from fsm_core.engine.tracing import Trace, last_step, trace_of
 from fsm_core.engine.walk import CallFailed, Walk
 from fsm_core.engine.waves import Waves
 from fsm_core.errors import AsyncMachineError
 
 Metas = Sequence[Meta | None] | Callable[[int], Meta] | None
 """Where records come from: aligned with the values, or a function of the position that is called only when code reads it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """One record through the interpreter: `end` is None if it failed before one, `data` is the last data.
-
-    `outputs`: the data of every child where it fanned out, else None.
-    """
-
-    end: str | None
-    data: dict[str, Any]
-    path: tuple[str, ...]
-    failure: Failure | None
-    outcome: str | None
-    route: str | None = None
-    outputs: list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +123,7 @@ class Machine:
         """One record through the interpreter; never raises for a bad record."""
         self._refuse_async()
         walk = self._entering(data, meta, now)
-        return _trace(self._settle(walk, 0, Tally()), walk)
+        return trace_of(self._settle(walk, 0, Tally()), walk)
 
     async def process_async(self, data: dict[str, Any], meta: Meta | None = None, now: float | None = None) -> Trace:
         """`process` on a machine of any kind; its calls are made on the running loop."""
@@ -146,13 +131,13 @@ class Machine:
             return self.process(data, meta, now)
         walk = self._entering(data, meta, now)
         await _through(begin(self._calls([walk])))
-        return _trace(self._delivery.settle(walk, 0, Tally()), walk)
+        return trace_of(self._delivery.settle(walk, 0, Tally()), walk)
 
     def process_answered(self, data: dict[str, Any], answer: Callable[[Pending], Answer], meta: Meta | None = None,
                          now: float | None = None) -> Trace:
         """`process` on a machine of any kind, with a function that answers its calls."""
         walk = self._entering(data, meta, now)
-        return _trace(self._settle_answered(walk, answer, Tally()), walk)
+        return trace_of(self._settle_answered(walk, answer, Tally()), walk)
 
     def explain(self, record: dict[str, Any], meta: Meta | None = None, now: float | None = None,
                 answer: Callable[[Pending], Answer] | None = None) -> list[dict[str, Any]]:
@@ -168,12 +153,7 @@ class Machine:
         else:
             self._refuse_async()
             self._settle(walk, 0, tally)
-        last: dict[str, Any] = {"end": tally.ends[0], "outputs": [_sent(*row[1:]) for row in tally.rows]}
-        if tally.failures:
-            failure = tally.failures[0][1]
-            last["failure"] = {"reason": failure.reason, "state": failure.state, "function": failure.function,
-                               "error": failure.error, "message": failure.message}
-        return [*log, last]
+        return [*log, last_step(tally)]
 
     @property
     def source(self) -> str | None:
@@ -274,21 +254,6 @@ async def _through(step: Step) -> BatchResult:
     while not isinstance(step, Done):
         step = step.answer(await perform(step.pending))
     return step.result
-
-
-def _sent(route: str | None, value: bytes | None, key: Any, headers: Headers | None, timestamp: int | None) -> dict[str, Any]:
-    """An output: its value as text, and what its end says beside it. `timestamp` becomes seconds."""
-    said = {"value": "null" if value is None else value.decode("utf-8", "replace"), "route": route, "headers": headers and {name: text.decode() for name, text in headers},
-            "timestamp": None if timestamp is None else timestamp / 1000}
-    return {**{name: one for name, one in said.items() if one is not None}, **({} if key is SOURCE else {"key": None if key is None else key.decode()})}
-
-
-def _trace(outcome: Outcome, walk: Walk) -> Trace:
-    last = outcome.walk or walk
-    end = last.end
-    outputs = None if walk.children is None else [leaf.state.data for leaf in leaves(walk)]
-    return Trace(outcome.end, last.state.data, last.whole, outcome.failure, None if end is None else end.outcome or "output",
-                 None if end is None else end.route, outputs)
 
 
 def _is_async(definition: Definition) -> bool:

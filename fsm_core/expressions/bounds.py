@@ -15,6 +15,7 @@ MOST_ITEMS: Final = MOST_TEXT // 8
 _INNER: Final = 16
 """A loop inside of a loop may copy that part of what others may: it runs again and again."""
 _CONTAINERS: Final = (dict, list, tuple, set, frozenset)
+_COPIED: Final = (str, list, dict)
 _SCALARS: Final = (str, int, float, bool, type(None))
 
 
@@ -114,7 +115,7 @@ def inner_loop(source: Any, *around: Any) -> Any:
 def _sized(source: Any, around: tuple[Any, ...], most: int) -> Any:
     size = 0
     for value in around:
-        if isinstance(value, str | list | dict):
+        if isinstance(value, _COPIED):
             size += len(value)
     if size * MOST_ITEMS <= most:
         return source
