@@ -18,6 +18,8 @@ _OPERATORS: Final = {"_fsm_mul": "*", "_fsm_add": "+", "_fsm_mod": "%"}
 _SMALL: Final = 2**53
 _SHORT: Final = 4096
 """Texts of fewer characters go into f-strings unasked: a formula has room for a few thousand."""
+_FIELD: Final = 100
+"""What items of a loop may copy unasked: a record of 1 MB has some 100,000 items."""
 _ROUNDER: Final = 1.5 * 2**52
 """Added to a float below 2**51 and taken away again, it leaves the nearest integer."""
 
@@ -105,6 +107,8 @@ class _Inliner(ast.NodeTransformer):
                 return self._square(left)
             case ast.Call(func=ast.Name(id="_fsm_text"), args=[_, *rest]) if all(map(_is_simple, rest)):
                 return self._formatted(node.args)
+            case ast.Call(func=ast.Name(id="_fsm_loop" | "_fsm_inner"), args=[source, *around]) if all(map(_is_simple, [source, *around])):
+                return self._sized(node, source, around)
             case ast.Call(func=ast.Name(id="min" | "max" as name), args=[left, right], keywords=[]):
                 return self._extreme(name, left, right)
             case ast.Call(func=ast.Name(id="_fsm_coalesce"), args=args) if args:
@@ -147,6 +151,11 @@ class _Inliner(ast.NodeTransformer):
         one, bound = self._twice(left)
         return _parsed(f"{one} * {one} if {bound}.__class__ is int and {-_SMALL} < {one} < {_SMALL} else _fsm_pow({one}, 2)")
 
+    def _sized(self, node: ast.Call, source: ast.expr, around: list[ast.expr]) -> ast.expr:
+        """The source of a loop as such, where what its items copy from outside is numbers and short texts."""
+        tests = [_is_short(*self._twice(part), _FIELD) for part in around if not (isinstance(part, ast.Constant) and not isinstance(part.value, str))]
+        return _parsed(f"{ast.unparse(source)} if {' and '.join(tests)} else {ast.unparse(node)}") if tests else source
+
     def _formatted(self, parts: list[ast.expr]) -> ast.expr:
         """An f-string of short texts and numbers as such; the guard for all else. All but the first part can be read again."""
         tests: list[str] = []
@@ -158,7 +167,7 @@ class _Inliner(ast.NodeTransformer):
                 again.append(ast.unparse(part))
                 continue
             local, bound = self._twice(part)
-            tests.append(f"({bound}.__class__ is str and len({local}) < {_SHORT} or {local}.__class__ is int or {local}.__class__ is float)")
+            tests.append(_is_short(local, bound, _SHORT))
             values.append(ast.FormattedValue(ast.Name(local, ast.Load()), -1, None))
             again.append(ast.unparse(part) if again else local)
         plain = ast.JoinedStr(values)
@@ -196,6 +205,11 @@ class _Inliner(ast.NodeTransformer):
             known[id(operand)] = local, local if len(known) == 0 else ast.unparse(operand)
         (one, first), (other, second) = known[id(left)], known[id(right)]
         return _parsed(f"{one} {_OPERATORS[name]} {other} if {' and '.join(tests)} else {name}({first}, {second})")
+
+
+def _is_short(local: str, bound: str, below: int) -> str:
+    """A text of fewer characters, or a number."""
+    return f"({bound}.__class__ is str and len({local}) < {below} or {local}.__class__ is int or {local}.__class__ is float)"
 
 
 def _holds(local: str, index: object) -> str:
