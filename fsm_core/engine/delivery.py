@@ -9,7 +9,7 @@ from typing import Any, Final
 from fsm_core.definition import Code, Definition
 from fsm_core.definition import State as StateDefinition
 from fsm_core.engine.batch import SOURCE, Failure
-from fsm_core.engine.codec import JSON, Codec, Unencodable, encode
+from fsm_core.engine.codec import JSON, Codec, Encoder, Unencodable, encode
 from fsm_core.engine.ends import Addressing, collect
 from fsm_core.engine.state import State
 from fsm_core.engine.tally import Tally
@@ -48,6 +48,7 @@ class Delivery:
     failure_values: bool = False
     codecs: Mapping[str | None, Codec] = field(default_factory=dict)
     most: int | None = None
+    encode: Encoder = encode
 
     def settle(self, walk: Walk, position: int, tally: Tally) -> Outcome:
         """Write what became of an input record into the tally. If a child fails, no child is handed out."""
@@ -103,7 +104,8 @@ class Delivery:
             except Exception as error:  # noqa: BLE001 - whatever code raises becomes a failure
                 return Failure("undeliverable", end.name, step, type(error).__name__, error_text(error), walk.whole)
         try:
-            value = None if how.tombstone else self.codecs.get(end.route, JSON).encode(walk.state.data)
+            codec = self.codecs.get(end.route, JSON)
+            value = None if how.tombstone else (self.encode if codec is JSON else codec.encode)(walk.state.data)
         except Unencodable as error:
             return Failure("unencodable", end.name, None, type(error).__name__, str(error), walk.whole)
         key, headers, timestamp = (SOURCE, None, None) if how.plain else collect(answers)
@@ -119,7 +121,7 @@ class Delivery:
         value = None
         if self.failure_values:
             try:
-                value = encode(walk.state.data)
+                value = self.encode(walk.state.data)
             except Unencodable as error:
                 return Failure("unencodable", end.name, None, type(error).__name__, str(error), walk.whole)
         return Failure("rejected", end.name, None, caught.get("type"), message, walk.whole, 1, value)

@@ -10,7 +10,7 @@ from typing import Any
 from fsm_core.definition import Code
 from fsm_core.definition import State as StateDefinition
 from fsm_core.engine.batch import Failure
-from fsm_core.engine.codec import Encoder, encode
+from fsm_core.engine.codec import Encoder, encode, encode_measured
 from fsm_core.engine.ends import Addressing, collect
 from fsm_core.engine.reading import build
 from fsm_core.engine.source import NULL, Flow, Source
@@ -92,7 +92,7 @@ class Endings:
         if self._failure_values:
             flow, record = build(self._source, flow), "_d"
         path = f"{'_path(_walks[_m:]) + ' if flow.trail else ''}{flow.path!r}"
-        maker = self._source.hold("e", _rejecter(end.name))
+        maker = self._source.hold("e", _rejecter(end.name, encode_measured if self._ends[end.name].encode is encode_measured else encode))
         self._source.line(flow, f"_fail((_i, {maker}({path}, {ast.unparse(message)}, {ast.unparse(flow.error)}, {record})))")
         return flow
 
@@ -128,7 +128,7 @@ def _addresser(how: Addressing) -> Callable[[State], Any]:
     return lambda state: collect({name: make(state) for name, make in steps})
 
 
-def _rejecter(end: str) -> Callable[..., Failure]:
+def _rejecter(end: str, encode: Encoder) -> Callable[..., Failure]:
     def rejected(path: tuple[str, ...], message: str | None, error: Mapping[str, Any] | None, record: dict[str, Any] | None) -> Failure:
         caught = error or {}
         value = None if record is None else encode(record)

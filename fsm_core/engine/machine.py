@@ -10,7 +10,7 @@ from typing import Any
 
 from fsm_core.definition import Code, Definition, Finding
 from fsm_core.engine.batch import BatchResult, Failure, Meta
-from fsm_core.engine.codec import JSON, Codec, Decoder, Encoder, Malformed, decode, decode_exactly, settle_heap
+from fsm_core.engine.codec import JSON, Codec, Decoder, Encoder, Malformed, decode, decode_exactly, encode, encode_measured, settle_heap
 from fsm_core.engine.codegen import Compiled, Job, generate
 from fsm_core.engine.delivery import Delivery, Outcome, most_output
 from fsm_core.engine.ending import End
@@ -22,6 +22,7 @@ from fsm_core.engine.language import parse_host_formula
 from fsm_core.engine.protocol import Answer, Done, Pending, Pendings, Step, begin, perform
 from fsm_core.engine.purity import all_codes
 from fsm_core.engine.schema import Schema
+from fsm_core.engine.sharing import multiplies
 from fsm_core.engine.state import MetaSource, State, no_meta
 from fsm_core.engine.tally import Tally
 from fsm_core.engine.tracing import Trace, last_step, trace_of
@@ -60,7 +61,7 @@ class Machine:
         self._delivery = Delivery(
             {name: addressing(state, self._functions, self._binding.keys, self._binding.headers)
              for name, state in definition.states.items() if state.is_end}, Entering(self._functions).message, self._binding.failure_values, self._binding.codecs,
-            most_output(definition))
+            most_output(definition), encode_measured if multiplies(definition) else encode)
         self._interpreter = Interpreter(definition, self._functions)
         self._compiled, self._why_not = self._compile()
 
@@ -236,7 +237,9 @@ class Machine:
     def _encoder(self, name: str) -> Encoder | None:
         """What writes an end's records; None for JSON, which compiled code writes itself."""
         codec = self._binding.codecs.get(self.definition.states[name].route, JSON)
-        return None if codec is JSON else codec.encode
+        if codec is not JSON:
+            return codec.encode
+        return None if self._delivery.encode is encode else self._delivery.encode
 
     def _key_alone(self, name: str, how: Addressing) -> Code | None:
         """The formula of an end's key, where the key is all that is computed for it."""

@@ -10,6 +10,7 @@ from fsm_core.definition import State as StateDefinition
 from fsm_core.engine.codec import Unencodable, refuse_nonfinite
 from fsm_core.engine.functions import Functions, waits
 from fsm_core.engine.points import states_of_children
+from fsm_core.expressions.bounds import refuse_large
 
 
 def constants_of(functions: Functions, definition: Definition) -> dict[str, object]:
@@ -29,8 +30,9 @@ def finite_tables(constants: Mapping[str, object], definition: Definition) -> fr
 
 def _is_finite(value: object) -> bool:
     try:
+        refuse_large(value, "a table")  # one that holds itself over and over would be looked at for ever
         refuse_nonfinite(value)
-    except Unencodable:
+    except (Unencodable, OverflowError):
         return False
     return True
 

@@ -7,11 +7,14 @@ from typing import Final
 
 from fsm_core.expressions.names import BUILTINS, METHODS, STATE_NAMES
 
-_COPYING: Final = METHODS - frozenset(
-    "get keys count index find rfind rindex startswith endswith isalnum isalpha isascii isdecimal isdigit isidentifier islower isnumeric isprintable isspace istitle isupper".split())
-_SCALAR: Final = frozenset(
+ASKING: Final = frozenset(
+    "count index find rfind rindex startswith endswith isalnum isalpha isascii isdecimal isdigit isidentifier islower isnumeric isprintable isspace istitle isupper".split())
+"""Methods that give a number or a boolean."""
+_COPYING: Final = METHODS - ASKING - {"get", "keys"}
+SCALAR: Final = frozenset(
     "abs all any bool divmod float has int isinstance len matches round sum to_int to_number clip round_half_up parse_time floor_time"
     " sha256 hmac_sha256 _fsm_sum _fsm_int _fsm_mul _fsm_mod _fsm_pow _fsm_shl range _fsm_range _fsm_ranges".split())
+"""Calls that give a number, a boolean or a short text."""
 _READ: Final = "_fsm_read"
 
 
@@ -74,7 +77,7 @@ class _Outside(ast.NodeVisitor):
         match node:
             case ast.Call(func=ast.Name(id="_fsm_read"), args=[base, ast.Tuple(elts=steps)]):
                 return self._path(base, steps, ast.unparse(node))
-            case ast.Call(func=ast.Name(id=name)) if name in _SCALAR:
+            case ast.Call(func=ast.Name(id=name)) if name in SCALAR:
                 return None
             case ast.Call(func=ast.Attribute(value=value, attr=method)) if method in _COPYING:
                 self.visit(value)

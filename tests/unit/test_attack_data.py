@@ -11,6 +11,7 @@ import pytest
 from fsm_core import DocumentError, load
 from fsm_core.engine import delivery
 from fsm_core.engine.machine import Machine
+from fsm_core.engine.sharing import multiplies
 from fsm_core.expressions import bounds, functions, patterns
 
 BIG = 10**8
@@ -156,6 +157,44 @@ def test_children_that_all_carry_the_same_object_end_at_a_limit(monkeypatch: pyt
     result, plain = machine.run(raw), machine.run_interpreted(raw)
     assert result.failures == plain.failures and result.rows == plain.rows and len(result.rows) == 3
     assert [(position, f.reason) for position, f in result.failures] == [(0, "unencodable")] and result.states == plain.states
+
+
+DOUBLING: list[dict[str, Any]] = [
+    {"let": {"t0": "=data.a", **{f"t{i}": f"=[t{i - 1}, t{i - 1}]" for i in range(1, 60)}}, "set": {"x": "=t59"}},
+    {"let": {"t0": "=data.a", **{f"t{i}": f"={{'a': t{i - 1}, 'b': t{i - 1}}}" for i in range(1, 60)}}, "record": {"x": "=t59"}},
+    {"set": {f"x{i}": "=data" for i in range(60)}},
+    {"set": {"x": [{"=for": "l in data.lines", "c": "=data.o"}]}}, {"record": {"x": ["=data.lines"] * 2000}}, {"let": {"t": "=text(data.long)"}, "record": {"x": ["=t"] * 2000}},
+    {"functions": {"transform": "lambda state: {'x': [state.data['o'] for i in range(99999)]}"}},
+    {"functions": {"transform": "lambda state: {**state.data, 'x': [state.data['lines']" + ", state.data['lines']" * 900 + "]}"}},
+]
+
+
+@pytest.mark.parametrize("state", DOUBLING)
+def test_an_output_that_holds_a_part_over_and_over_is_not_written(state: dict[str, Any]) -> None:
+    """Small in memory and huge as JSON: the encoder would take all memory there is, so such machines measure first."""
+    machine = _with(**state)
+    raw = [orjson.dumps({"a": [1], "o": {"k": "x" * 10_000}, "lines": [{}] * 5000, "long": "x" * 10_000})]
+    result, plain = machine.run(raw), machine.run_interpreted(raw)
+    assert result.failures == plain.failures and [f.reason for _, f in result.failures] == ["unencodable"]
+    assert machine.bind(failure_values=True).run(raw).failures == result.failures
+
+
+def test_a_loop_of_states_that_doubles_a_record_is_not_written() -> None:
+    """Nor is what only a cycle makes large, nor a table of define that holds itself over and over."""
+    states = [{"name": "s", "is_start": True, "set": {"n": "=data.n + 1", "x": "=[data.x, data.x]"}}, {"name": "out", "is_end": True}]
+    arcs = [{"from": "s", "to": "s", "condition": "data.n < 90"}, {"from": "s", "to": "out", "else": True}]
+    machine = load({"states": states, "arcs": arcs, "define": {"t0": [1], **{f"t{i}": f"=[t{i - 1}, t{i - 1}]" for i in range(1, 60)}}}, trusted=False)
+    assert [f.reason for _, f in machine.run([b'{"n":0,"x":1}']).failures] == ["unencodable"]
+
+
+@pytest.mark.parametrize("state", [
+    {"set": {"total": "=data.a * 2", "mail": "=data.mail.lower()", "b": "=data.b", "c": "=data.c", "d": "=text(data.a, data.b)"}}, {"record": {"a": "=data.a", "b": "=data.b", "c": {"d": "=data.d", "e": ["=data.e"]}}},
+    {"let": {"n": "=to_int(data.n)"}, "record": {"n": "=n", "m": "=n + 1", "o": "=[n, n, n]"}}, {"fan_out": [{"=for": "l in data.lines", "id": "=data.id", "at": "=data.at", "sku": "=l.sku"}]},
+    {"functions": {"transform": "lambda state: {**state.data, 'x': state.data['y'] * 2}"}},
+])
+def test_ordinary_machines_are_not_measured(state: dict[str, Any]) -> None:
+    """Copies of fields, numbers and children cost nothing."""
+    assert not multiplies(_with(**state).definition)
 
 
 @pytest.mark.parametrize("document", [
