@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from fsm_core.checks.comparing import decided, range_of, shown
 from fsm_core.checks.facts import ALL, ANY, NUMERIC, Fact, constant, of
+from fsm_core.checks.narrowing import default_of
 from fsm_core.checks.notes import Notes
 from fsm_core.checks.signatures import ADDABLE, BOOLEAN, NUMBER
 from fsm_core.checks.writing import written
@@ -90,6 +91,7 @@ class Arithmetic:
         return BOOLEAN if truth is None else constant(truth)
 
     def _ordered(self, a: Fact, b: Fact, node: ast.Compare) -> None:
+        a = default_of(node.left) or a  # if it does not fit, the whole does not
         kinds = [{"n" if t in NUMERIC else t for t in f.types} for f in (a, b)]
         if kinds[0] and kinds[1] and not kinds[0] & kinds[1]:
             self.notes.say(320, f"`{written(node)}` compares {shown(a)} with {shown(b)}")

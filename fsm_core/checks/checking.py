@@ -14,6 +14,7 @@ from fsm_core.checks.graph import graph_findings
 from fsm_core.checks.guards import guard_findings
 from fsm_core.checks.hosts import logic_findings
 from fsm_core.checks.reading import reading_findings
+from fsm_core.checks.schemas import schema_findings
 from fsm_core.checks.spelling import spelling_findings
 from fsm_core.definition import Definition, Finding
 from fsm_core.document import examine, load_document
@@ -44,6 +45,7 @@ def check_document(document: Document, functions: Mapping[str, Callable[..., Any
         findings = [replace(f, severity="info") if f.code == 111 else f for f in findings]
     cases, more = parse_cases(document)
     findings += more
+    findings += schema_findings(document)
     if definition is not None:
         findings += warnings_of(definition)
         findings += run_findings(definition, [] if more else cases)

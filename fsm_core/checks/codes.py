@@ -14,7 +14,7 @@ class CodeWords(NamedTuple):
 
 
 CODES: Final[dict[int, CodeWords]] = {
-    100: CodeWords("E", "unknown key, or a key that does not belong there", "`functons:`"),
+    100: CodeWords("E, W", "unknown key, or a key that does not belong there; warning for a slip in a word of `input_schema`", "`functons:`"),
     101: CodeWords("E", "a state, or a network, twice"),
     102: CodeWords("E", "not exactly one start state"),
     103: CodeWords("E", "no end state"),

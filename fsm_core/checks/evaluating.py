@@ -10,7 +10,7 @@ from fsm_core.checks.calling import Calls
 from fsm_core.checks.comparing import short, shown
 from fsm_core.checks.facts import ALL, ANY, Fact, constant, join, join_all, of
 from fsm_core.checks.facts import Field as FactField
-from fsm_core.checks.narrowing import assume
+from fsm_core.checks.narrowing import assume, default_of
 from fsm_core.checks.notes import Notes
 from fsm_core.checks.signatures import NUMBER, TEXT
 from fsm_core.checks.writing import written
@@ -164,7 +164,10 @@ class Evaluator(Calls, Arithmetic):
         return here
 
     def needs(self, fact: Fact, takes: frozenset[str] | set[str], node: ast.expr, what: str) -> None:
-        """Say 320 where the value is never, or not always, of a type that the operation takes."""
+        """Say 320 where the value is never, or not always, of a type that the operation takes; a literal default is looked at by itself."""
+        default = default_of(node)
+        if default is not None and not default.types & (takes | {"null"}):
+            self.notes.say(320, f"{what} `{written(node)}`, which falls back on {shown(default)}")
         if fact.types and not fact.types & takes:
             self.notes.say(320, f"{what} `{written(node)}`, which is {shown(fact)}")
         elif "null" in fact.types and (fact.types != ALL or fact.guessed) and "null" not in takes:

@@ -48,6 +48,12 @@ def assume(node: ast.expr, env: Env, truth: bool) -> Env | None:
     return changed(env, node, _truthy if truth else _falsy, certain=truth)
 
 
+def default_of(node: ast.expr) -> Fact | None:
+    """The literal that `coalesce` falls back on, None where there is none."""
+    found = _defaulted(node)
+    return None if found is None or found[1].types == {"null"} else found[1]
+
+
 def _defaulted(node: ast.expr) -> tuple[ast.expr, Fact] | None:
     """The path and the literal of `coalesce(path, literal)`."""
     match node:
