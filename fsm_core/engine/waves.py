@@ -152,5 +152,5 @@ def _settled(answer: Any, host: Host, retry: Retry | None, attempt: int) -> Any:
         return answer
     if retry is not None and _listed(answer, retry):
         return CallFailed("retries", answer, attempt)
-    late = isinstance(answer, TimeoutError) and host.timeout is not None
+    late = isinstance(answer, TimeoutError) and host.timeout is not None and retry is None
     return CallFailed("timeout" if late else "transform", answer, attempt)

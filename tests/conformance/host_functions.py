@@ -76,9 +76,13 @@ class Host:
         """The functions by their names."""
         return {
             "double": _doubled, "double_later": _doubled_later, "in_wave": _in_wave, "slots": _slots, "strict": _strict, "never": _never, "fine": _fine,
-            "flaky": self.flaky, "shaky": self.shaky, "counted": self.counted, "answer": lambda given: given["a"], "silent": _silent, "short": lambda records: records[1:],
+            "flaky": self.flaky, "shaky": self.shaky, "counted": self.counted, "answer": lambda given: given["a"], "silent": _silent, "late": _late, "short": lambda records: records[1:],
             "pairs": lambda all_args: [[one["a"], one["b"]] for one in all_args], "is_good": lambda data: data["n"] > 0, "null": lambda data: None,
         }
+
+
+def _late(data: Data) -> Data:
+    raise TimeoutError("too late")
 
 
 def _silent(data: Data) -> Data:
