@@ -6,11 +6,15 @@ from collections import deque
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from aiokafka import TopicPartition, errors
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator, MessageBatch
 from aiokafka.producer.sender import Sender
 
+from worker.kafka import topics
+from worker.kafka.consumer import KafkaConsumer
 from worker.kafka.producer import KafkaProducer
+from worker.runtime.ports import Partition, Unavailable, Undelivered
 
 HERE = TopicPartition("out", 0)
 
@@ -126,3 +130,34 @@ def test_every_batch_is_told_when_the_clients_sender_dies() -> None:
     gc.collect()
     assert len(told) == 4 and all(told)
     assert late == ["Undelivered"] and not heard
+
+
+async def test_a_connection_that_uvloop_calls_closed_is_no_defect() -> None:
+    """It raises RuntimeError where asyncio raises OSError: a batch is not delivered then, a commit comes to nothing, and both are tried again."""
+
+    async def closed(*_: Any, **__: Any) -> None:
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+    client: Any = Client(True)
+    client.send_batch = closed
+    with pytest.raises(Undelivered):
+        await KafkaProducer(client).send("out", 0, [(1, None, b"v", [], 0, None)], print)  # type: ignore[list-item]
+    consumer = KafkaConsumer({})
+    consumer._client = SimpleNamespace(commit=closed)  # type: ignore[assignment]
+    with pytest.raises(Unavailable):
+        await consumer.commit({Partition("in", 0): 1})
+
+
+async def test_a_look_at_the_topics_never_ends_a_recovery(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the client raises: what was known stays."""
+
+    async def breaks(*_: Any) -> Any:
+        raise AttributeError("a client that lost its connection")
+
+    known: dict[str, Any] = {"out": object()}
+    before = dict(known)
+    monkeypatch.setattr(topics, "topic_facts", breaks)
+    monkeypatch.setattr(topics, "connection", lambda _config: {})
+    config: Any = None
+    await topics.look_again(config, known)
+    assert known == before

@@ -181,5 +181,5 @@ class KafkaConsumer:
             await self.client.commit({TopicPartition(*p): OffsetAndMetadata(o, "") for p, o in offsets.items()})
         except _EPOCH_OVER as error:
             raise EpochOver(str(error)) from error
-        except (errors.KafkaError, OSError) as error:
+        except (errors.KafkaError, OSError, RuntimeError) as error:  # uvloop's word for a connection that is closed
             raise Unavailable(said(error)) from error

@@ -69,7 +69,7 @@ class KafkaProducer:
         self._sending += 1
         try:
             queued = await self._client.send_batch(batch, topic, partition=partition)
-        except (errors.KafkaError, AssertionError, OSError) as error:
+        except (errors.KafkaError, AssertionError, OSError, RuntimeError) as error:  # the last is uvloop's word for a closed connection
             raise sort_error(error) from error
         finally:
             self._sending -= 1
