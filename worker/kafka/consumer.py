@@ -12,6 +12,8 @@ import aiokafka.consumer.fetcher as aiokafka_fetcher
 import structlog
 from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition, errors
 from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.conn import CloseReason
+from aiokafka.protocol.group import HeartbeatRequest
 
 from worker.kafka.lenient import read_leniently
 from worker.kafka.offsets import committed_stable
@@ -62,6 +64,7 @@ class KafkaConsumer:
         self._make: Callable[[], AIOKafkaConsumer] = lambda: AIOKafkaConsumer(**self._options)
         self._client: AIOKafkaConsumer | None = None
         self._strict_again: asyncio.TimerHandle | None = None
+        self._session = self._options.get("session_timeout_ms", 10_000) / 1000
         self.heard = 0.0
 
     @property
@@ -85,16 +88,37 @@ class KafkaConsumer:
         self._listen(client._coordinator)
 
     def _listen(self, coordinator: Any) -> None:
-        """Note when the coordinator answers: heartbeats go to it every second, with records or without."""
-        send = coordinator._send_req
+        """Note when the coordinator answers: heartbeats go to it every second, with records or without.
+
+        One that waits for a whole session may be on a connection that the network has forgotten: without this it would hang for the
+        request timeout, which has to be long enough for others to drain while we join.
+        """
+        send, commit = coordinator._send_req, coordinator._do_commit_offsets
 
         async def heard(request: Any) -> Any:
-            answer = await send(request)
+            late = asyncio.get_running_loop().call_later(self._session, self._connect_anew) if isinstance(request, HeartbeatRequest) else None
+            try:
+                answer = await send(request)
+            finally:
+                if late is not None:
+                    late.cancel()
             self.heard = time.monotonic()
             return answer
 
-        coordinator._send_req = heard
+        def committed(*args: Any) -> asyncio.Future[None]:
+            """A commit goes on after its caller gave up; its failure is nobody's news then."""
+            task: asyncio.Future[None] = asyncio.ensure_future(commit(*args))
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            return task
+
+        coordinator._send_req, coordinator._do_commit_offsets = heard, committed
         self.heard = time.monotonic()
+
+    def _connect_anew(self) -> None:
+        if self._client is not None:
+            log.warning("no answer to a heartbeat for a session: connecting anew", seconds=self._session)
+            for connection in list(self._client._client._conns.values()):
+                connection.close(reason=CloseReason.CONNECTION_TIMEOUT)
 
     async def stop(self) -> None:
         """Leave the group; bounded, as the client may hang while brokers are away."""
