@@ -47,7 +47,7 @@ class Record:
 
 class Transactions:
     """The coordinator. `lose_markers` is of how many fences the abort does not reach the partitions, of transactions
-    with offsets: without them nobody could tell (docs/guarantees.md).
+    with offsets: without them nobody but who left it could tell (docs/guarantees.md), and `traceless` loses those too.
 
     What is stuck by that ends with the next transaction of its id there, in whichever way that ends: the reason for the repair.
     """
@@ -58,6 +58,7 @@ class Transactions:
         self.open: dict[str, Transaction] = {}
         self.stuck: list[Transaction] = []
         self.lose_markers = 0
+        self.traceless = False
         self.fates: deque[str] = deque()  # of commits: ok | fail | lost (done, and nobody told)
         self.hang_at = ""
         self.hung: list[Any] = []
@@ -66,7 +67,7 @@ class Transactions:
         """A new epoch of the id; what an earlier one has open is aborted."""
         self.epochs[name] = self.epochs.get(name, 0) + 1
         left = self.open.pop(name, None)
-        if left is not None and left.offsets and self.lose_markers:
+        if left is not None and (left.offsets or self.traceless) and self.lose_markers:
             self.lose_markers -= 1
             self.stuck.append(left)
         elif left is not None:

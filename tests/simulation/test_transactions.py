@@ -76,6 +76,21 @@ async def test_a_verb_without_an_answer_ends_at_its_deadline(monkeypatch: pytest
     assert it.processes[0].counters.transactions["aborted"] == 1
 
 
+async def test_an_abort_that_is_lost_without_a_trace_is_made_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I3: a transaction is given up before its offset is added, and its abort does not reach the outputs: its lane aborts it again, as the
+    next commit would publish it beside its repetition."""
+    monkeypatch.setattr(transaction, "WAIT_SECONDS", 0.02)
+    it = world()
+    await it.join()
+    held = it.kafka.transactions
+    await until(lambda: len(it.kafka.offsets) == 2)  # each lane has committed where it began
+    held.hang_at, held.lose_markers, held.traceless = "before_offsets", 1, True
+    for _ in range(3):
+        it.feed(0, "ok")
+    await until(lambda: held.stuck)
+    await it.finish()
+
+
 async def test_an_offset_that_moved_without_records_is_committed() -> None:
     """Markers and holes: lag reads 0 after a transaction that holds an offset only."""
     it = world()

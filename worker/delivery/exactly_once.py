@@ -54,6 +54,7 @@ class ExactlyOnce:
         self._sessions: dict[Lane, Session] = {}
         self._committing: dict[Lane, asyncio.Task[None]] = {}
         self._careful: dict[Lane, int] = {}  # records to go, one a batch
+        self._left_open: set[Lane] = set()  # a transaction of theirs was given up, and is not known to be over
         self._dropping: set[asyncio.Task[None]] = set()
 
     # --- fencing ----------------------------------------------------------------------------------------------------
@@ -62,14 +63,22 @@ class ExactlyOnce:
         self._drop(lane)
         producer = await self._start(lane.partition)
         session = self._sessions[lane] = Session(lane, producer)
+        return await self._settled(session)
+
+    async def _settled(self, session: Session) -> int | None:
+        """The group's offset when no transaction holds one of the partition any more."""
+        lane = session.lane
         while not lane.closed:
             try:
                 return (await self._consumer.committed([lane.partition], self._pace.unsettled))[lane.partition]
             except Unsettled as error:
                 log.warning("a transaction is not over though its producer is shut out: aborting it again", partition=str(lane), error=str(error))
-                await bounded(session.producer.repair(self._targets(), {lane.partition: 0}), "repair")
+                await self._repair(session)
         self._drop(lane)  # closed meanwhile: nobody else would
         return None
+
+    async def _repair(self, session: Session) -> None:
+        await bounded(session.producer.repair(self._targets(), {session.lane.partition: 0}), "repair")
 
     def _drop(self, lane: Lane) -> None:
         session = self._sessions.pop(lane, None)
@@ -77,6 +86,7 @@ class ExactlyOnce:
             return
         session.drop()
         if session.begun:
+            self._left_open.add(lane)
             self._counters.transactions["aborted"] += 1
         task = asyncio.create_task(session.producer.drop())
         self._dropping.add(task)
@@ -119,6 +129,8 @@ class ExactlyOnce:
             if lane.closed:
                 return
             committed = await self.open(lane)
+            if lane in self._left_open:
+                committed = await self._abort_again(lane, committed)
             if lane.phase == "closed":  # while the offset was asked for
                 return
             self._reconcile(lane, committed)
@@ -128,6 +140,18 @@ class ExactlyOnce:
             lane.fail(again)
         except Exception as again:  # noqa: BLE001 - the consumer's client raises what it pleases while brokers are away
             lane.fail(Undelivered(f"{type(again).__name__}: {again}"))
+
+    async def _abort_again(self, lane: Lane, committed: int | None) -> int | None:
+        """A transaction that was caught before its offset was added leaves no trace in the group: if its abort was lost, nobody would know.
+
+        Where the settled offset covers it, it was committed, and whatever of it is still to appear must.
+        """
+        session = self._sessions.get(lane)
+        if session is not None and not any(committed is not None and part.next_offset <= committed for part in lane.pending):
+            await self._repair(session)
+            committed = await self._settled(session)
+        self._left_open.discard(lane)
+        return committed
 
     async def _ready(self, lane: Lane, error: Exception) -> None:
         """Wait out what the error may mean, find out what was refused."""
@@ -239,6 +263,7 @@ class ExactlyOnce:
             task.cancel()
         self._careful.pop(lane, None)
         self._drop(lane)
+        self._left_open.discard(lane)
 
     async def stop(self) -> None:
         """Drop every producer."""
