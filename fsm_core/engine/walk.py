@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from fsm_core.definition import Code, Retry
 from fsm_core.definition import State as StateDefinition
@@ -39,8 +39,7 @@ class CallFailed(Exception):
         self.reason, self.error, self.attempts = reason, error, attempts
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What a record on its way asks of the host; it goes on with the answer. `value` is what `function` gets."""
 
     state: str

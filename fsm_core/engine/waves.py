@@ -66,8 +66,8 @@ class Waves:
             else:
                 request = walking.send(answered.answer)
         except StopIteration:
-            children = () if walk is None else walk.children or ()
-            self._ready.extendleft((self._interpreter.go(child), child, None) for child in reversed(children))
+            if walk is not None and walk.children:
+                self._ready.extendleft((self._interpreter.go(child), child, None) for child in reversed(walk.children))
             return None
         return Waiting(walking, walk, request)
 
