@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import fsm_core
 from fsm_core.engine.batch import SOURCE, BatchResult, Failure, Meta
 from fsm_core.engine.machine import Machine
 from fsm_core.engine.purity import all_codes, why_interpreted
+from tests import forgotten_names
 from tests.conformance.host_functions import Host
 
 
@@ -94,15 +94,10 @@ def outcomes(machine: Machine, case: dict[str, Any]) -> Iterator[tuple[str, Batc
     yield "waiting", asyncio.run(waiting(case).run_async(given, metas, case.get("now")))
 
 
-@pytest.fixture(autouse=True)
-def sound(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What generated code raises sends a record to the interpreter, so nobody would see a name that it forgot."""
-    interpret = Machine._interpret
-
-    def watched(self: Machine, *args: Any) -> None:
-        assert not isinstance(sys.exc_info()[1], NameError), self.source
-        interpret(self, *args)
-    monkeypatch.setattr(Machine, "_interpret", watched)
+@pytest.fixture(autouse=True, scope="module")
+def _names() -> Iterator[None]:
+    with forgotten_names.are_told():
+        yield
 
 
 def is_interpreted(machine: Machine) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -11,8 +12,16 @@ from hypothesis import strategies as st
 
 from fsm_core import DocumentError, load
 from fsm_core.engine.batch import BatchResult, Meta
+from tests import forgotten_names
 from tests.effort import examples
 from tests.properties.whole_language import machine, record
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _names() -> Iterator[None]:
+    with forgotten_names.are_told():
+        yield
+
 
 HOSTILE = (b'{"a":NaN}', b"[]", b'{"a":1e400}', b"\xff", b'{"a":1,"a":2}')
 
