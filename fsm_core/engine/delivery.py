@@ -16,6 +16,8 @@ from fsm_core.engine.tally import Tally
 from fsm_core.engine.walk import Walk, error_text
 
 MOST_OUTPUT: Final = 64 * 1024 * 1024
+CHILD: Final = 1024
+"""What a child counts besides its bytes: a row that waits takes more memory than a short value."""
 Message = Callable[[Code, State], str]
 
 
@@ -90,7 +92,7 @@ class Delivery:
                 outcome.failure = row
             else:
                 outcome.rows.append(row)
-                outcome.size = len(row[2] or b"")
+                outcome.size = len(row[2] or b"") + CHILD
         if outcome.failure is None or outcome.failure.reason == "rejected":
             outcome.end = end.name
         return outcome

@@ -11,6 +11,7 @@ from fsm_core.definition import Code
 from fsm_core.definition import State as StateDefinition
 from fsm_core.engine.batch import Failure
 from fsm_core.engine.codec import Encoder, encode, encode_measured
+from fsm_core.engine.delivery import CHILD
 from fsm_core.engine.ends import Addressing, collect
 from fsm_core.engine.reading import build
 from fsm_core.engine.source import NULL, Flow, Source
@@ -38,7 +39,7 @@ class Endings:
         address, flow = self._address(self._ends[end.name], flow)
         value, flow = self._encoded(self._ends[end.name], flow)
         if flow.child and value == "_v" and self._most is not None:
-            self._source.line(flow, "_z += len(_v)")
+            self._source.line(flow, f"_z += len(_v) + {CHILD}")
             self._source.line(flow, f"if _z > {self._most}: raise _Unusual")
         self._source.line(flow, f"{'_rows.append' if flow.child else '_row'}((_i, {end.route!r}, {value}, {address}))")
         return flow

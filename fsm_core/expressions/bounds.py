@@ -12,7 +12,7 @@ from typing import Any, Final
 MOST_TEXT: Final = 16 * 1024 * 1024
 MOST_ITEMS: Final = MOST_TEXT // 8
 """A reference to an item takes eight bytes."""
-_INNER: Final = 16
+_INNER: Final = 64
 """A loop inside of a loop may copy that part of what others may: it runs again and again."""
 _CONTAINERS: Final = (dict, list, tuple, set, frozenset)
 _COPIED: Final = (str, list, dict)
@@ -108,7 +108,7 @@ def loop(source: Any, *around: Any) -> Any:
 
 
 def inner_loop(source: Any, *around: Any) -> Any:
-    """The same inside of a loop: at most 1 MiB."""
+    """The same inside of a loop: at most 256 KiB."""
     return _sized(source, around, MOST_TEXT // _INNER)
 
 
