@@ -121,6 +121,8 @@ def _of_state(content: dict[str, Any], path: Path, state: Any, names: Names) -> 
 def _of_cases(content: dict[str, Any], path: Path, cases: dict[str, Any]) -> Mutants:
     labels = list(cases)
     for a, b in itertools.pairwise(labels):
+        if cases[a] == cases[b]:
+            continue
         made = copy.deepcopy(content)
         here = _at(made, path)
         here[a], here[b] = here[b], here[a]
