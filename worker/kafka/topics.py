@@ -99,7 +99,7 @@ async def find_topics(config: WorkerConfig, backoff: Backoff, stopped: asyncio.E
                 return {}
             except TimeoutError:
                 continue
-    findings = [Finding(MISSING, "error", f"topic {name} does not exist on {config.kafka.bootstrap_servers}", hint="create it before the worker starts")
+    findings = [Finding(MISSING, "error", f"topic {name} does not exist on {config.kafka.bootstrap_servers}", hint="create it before the worker starts" + (", with cleanup.policy=compact" if name == books else ""))
                 for name in sorted((outputs | set(config.input.topics)) - facts.keys())]
     findings += _dead_letter_topic(config, facts) if not findings else []
     if books in facts and not facts[books].compacted:
