@@ -9,7 +9,6 @@ import ast
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from fsm_core.engine.finite import is_number
 from fsm_core.engine.source import Source
 from fsm_core.engine.uses import field_read
 from fsm_core.expressions.trees import copied
@@ -30,15 +29,15 @@ def text_of(tree: ast.expr, source: Source) -> str:
 
 
 def rounded(value: ast.expr, names: Collection[str]) -> ast.expr | None:
-    """The `x` of `round(x, 2)` where x is a number or raises; None for anything else."""
+    """The `x` of `round(x, 2)`; None for anything else. What is no number raises by itself where the lines below multiply it."""
     match value:
         case ast.Call(func=ast.Name(id="round"), args=[inner, ast.Constant(value=2)], keywords=[]) if "round" not in names:
-            return inner if is_number(inner) else None
+            return inner
     return None
 
 
 def rounding(local: str, scaled: str, whole: str, value: ast.expr) -> list[str]:
-    """Lines that round a number (`value` is its expression) to two digits as `round` does, at a third of its price.
+    """Lines that round a number, or raise (`value` is its expression) to two digits as `round` does, at a third of its price.
 
     The product is off by less than 1e-4 below 1e12: away from a tie its nearest integer is the right one, and dividing
     two exact floats is rounded correctly, as the digits that `round` reads back are.
