@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Mapping
 
 from fsm_core.definition import Code, Definition, Retry
 from fsm_core.definition import State as StateDefinition
-from fsm_core.engine.codec import Unencodable, refuse_nonfinite
 from fsm_core.engine.functions import Functions, waits
 from fsm_core.engine.points import states_of_children
-from fsm_core.expressions.bounds import refuse_large
 
 
 def constants_of(functions: Functions, definition: Definition) -> dict[str, object]:
@@ -29,11 +28,17 @@ def finite_tables(constants: Mapping[str, object], definition: Definition) -> fr
 
 
 def _is_finite(value: object) -> bool:
-    try:
-        refuse_large(value, "a table")  # one that holds itself over and over would be looked at for ever
-        refuse_nonfinite(value)
-    except (Unencodable, OverflowError):
-        return False
+    seen: set[int] = set()  # a table may hold one part over and over: it is looked at once
+    todo = [value]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, float) and not math.isfinite(one):
+            return False
+        if isinstance(one, dict | list | tuple) and id(one) not in seen:
+            seen.add(id(one))
+            if isinstance(one, dict) and not all(isinstance(name, str) for name in one):
+                return False
+            todo += one.values() if isinstance(one, dict) else one
     return True
 
 

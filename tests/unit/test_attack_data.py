@@ -141,10 +141,11 @@ def test_a_loop_that_copies_from_outside_of_it_is_measured(item: str) -> None:
 
 @pytest.mark.parametrize("item", ["l.sku == data.name", "l.sku in data.tags", "len(data.name)", "data.table[l.sku]", "data.table.get(l.sku)", "data.name.startswith(l.sku)", "sum(data.tags)", "data.rate * l.n",
                                   "{'a': l.sku, 'b': l.n + 1}", "matches('y', data.name)", "data.c"])
-def test_a_loop_that_only_looks_outside_is_not(item: str) -> None:
+def test_a_loop_that_only_looks_outside_is_not(item: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Comparisons, numbers, items of tables and references to objects copy nothing."""
+    monkeypatch.setattr(bounds, "MOST_TEXT", 100_000)
     machine = _with(set={"x": f"=len([{item} for l in data.lines])"})
-    raw = [orjson.dumps({**QUADRATIC, "rate": 2, "table": {"k": 1}, "lines": [{"sku": "k", "n": 1}] * 2000})]
+    raw = [orjson.dumps({**QUADRATIC, "tags": [0] * 2000, "rate": 2, "table": {"k": 1}, "lines": [{"sku": "k", "n": 1}] * 100})]
     result = machine.run(raw)
     assert result.rows == machine.run_interpreted(raw).rows and len(result.rows) == 1
 
@@ -163,15 +164,16 @@ DOUBLING: list[dict[str, Any]] = [
     {"let": {"t0": "=data.a", **{f"t{i}": f"=[t{i - 1}, t{i - 1}]" for i in range(1, 60)}}, "set": {"x": "=t59"}},
     {"let": {"t0": "=data.a", **{f"t{i}": f"={{'a': t{i - 1}, 'b': t{i - 1}}}" for i in range(1, 60)}}, "record": {"x": "=t59"}},
     {"set": {f"x{i}": "=data" for i in range(60)}},
-    {"set": {"x": [{"=for": "l in data.lines", "c": "=data.o"}]}}, {"record": {"x": ["=data.lines"] * 2000}}, {"let": {"t": "=text(data.long)"}, "record": {"x": ["=t"] * 2000}},
+    {"set": {"x": [{"=for": "l in data.lines", "c": "=data.o"}]}}, {"record": {"x": ["=data.lines"] * 300}}, {"let": {"t": "=text(data.long)"}, "record": {"x": ["=t"] * 300}},
     {"functions": {"transform": "lambda state: {'x': [state.data['o'] for i in range(99999)]}"}},
-    {"functions": {"transform": "lambda state: {**state.data, 'x': [state.data['lines']" + ", state.data['lines']" * 900 + "]}"}},
+    {"functions": {"transform": "lambda state: {**state.data, 'x': [state.data['lines']" + ", state.data['lines']" * 300 + "]}"}},
 ]
 
 
 @pytest.mark.parametrize("state", DOUBLING)
-def test_an_output_that_holds_a_part_over_and_over_is_not_written(state: dict[str, Any]) -> None:
-    """Small in memory and huge as JSON: the encoder would take all memory there is, so such machines measure first."""
+def test_an_output_that_holds_a_part_over_and_over_is_not_written(state: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small in memory and huge as JSON: the encoder would take all memory there is, so such machines measure first (the limit is less here)."""
+    monkeypatch.setattr(bounds, "MOST_TEXT", 1_000_000)
     machine = _with(**state)
     raw = [orjson.dumps({"a": [1], "o": {"k": "x" * 10_000}, "lines": [{}] * 5000, "long": "x" * 10_000})]
     result, plain = machine.run(raw), machine.run_interpreted(raw)
@@ -182,8 +184,8 @@ def test_an_output_that_holds_a_part_over_and_over_is_not_written(state: dict[st
 def test_a_loop_of_states_that_doubles_a_record_is_not_written() -> None:
     """Nor is what only a cycle makes large, nor a table of define that holds itself over and over."""
     states = [{"name": "s", "is_start": True, "set": {"n": "=data.n + 1", "x": "=[data.x, data.x]"}}, {"name": "out", "is_end": True}]
-    arcs = [{"from": "s", "to": "s", "condition": "data.n < 90"}, {"from": "s", "to": "out", "else": True}]
-    machine = load({"states": states, "arcs": arcs, "define": {"t0": [1], **{f"t{i}": f"=[t{i - 1}, t{i - 1}]" for i in range(1, 60)}}}, trusted=False)
+    arcs = [{"from": "s", "to": "s", "condition": "data.n < 50"}, {"from": "s", "to": "out", "else": True}]
+    machine = load({"states": states, "arcs": arcs, "define": {"t0": [1], **{f"t{i}": f"=[t{i - 1}, t{i - 1}]" for i in range(1, 50)}}}, trusted=False)
     assert [f.reason for _, f in machine.run([b'{"n":0,"x":1}']).failures] == ["unencodable"]
 
 
