@@ -18,11 +18,12 @@ from worker.config.models import WorkerConfig
 from worker.delivery.at_least_once import AtLeastOnce
 from worker.delivery.backoff import Backoff
 from worker.delivery.breaker import Breaker
-from worker.delivery.exactly_once import ExactlyOnce, Pace
+from worker.delivery.exactly_once import ExactlyOnce
 from worker.delivery.group_offsets import GroupOffsets
 from worker.delivery.guarantee import Guarantee
 from worker.delivery.quarantine import Quarantine, topic_of
 from worker.delivery.routing import Router
+from worker.delivery.transaction import Pace
 from worker.http.errors import CannotListen
 from worker.http.server import HttpServer
 from worker.kafka.consumer import KafkaConsumer

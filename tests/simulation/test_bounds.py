@@ -20,8 +20,9 @@ from tests.simulation.world import IN, FakeMachine, World
 from worker.delivery.at_least_once import AtLeastOnce
 from worker.delivery.backoff import Backoff
 from worker.delivery.breaker import Breaker
-from worker.delivery.exactly_once import ExactlyOnce, Pace
+from worker.delivery.exactly_once import ExactlyOnce
 from worker.delivery.group_offsets import GroupOffsets
+from worker.delivery.transaction import Pace
 from worker.runtime.backpressure import Limits
 from worker.runtime.lane import Lane
 from worker.runtime.member import Member, Policy

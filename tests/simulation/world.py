@@ -17,9 +17,10 @@ from worker.delivery.at_least_once import AtLeastOnce
 from worker.delivery.backoff import Backoff
 from worker.delivery.breaker import Breaker
 from worker.delivery.dead_letters import DeadLetters
-from worker.delivery.exactly_once import ExactlyOnce, Pace
+from worker.delivery.exactly_once import ExactlyOnce
 from worker.delivery.group_offsets import GroupOffsets
 from worker.delivery.routing import Router
+from worker.delivery.transaction import Pace
 from worker.runtime.backpressure import Limits
 from worker.runtime.member import Member, Policy
 from worker.runtime.observation import Counters

@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
 from functools import partial
 
 import structlog
 
 from worker.delivery.culprits import DeadLetterRefused, Search
 from worker.delivery.routing import Part, Router
-from worker.delivery.transaction import Session, bounded
+from worker.delivery.transaction import Pace, Session, bounded
 from worker.runtime.lane import Lane
 from worker.runtime.observation import Counters
 from worker.runtime.ports import Consumer, Misrouted, Partition, Refused, Transactional, Unavailable, Undelivered, Unsettled
@@ -27,19 +26,6 @@ _HAND_OVER_SECONDS = 10.0
 _UNBOUNDED = 1 << 30
 CLEAN_RECORDS = 1000
 """After a refusal so many records are sent one a batch: a batch may be too large of which every record alone is not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """`commit_interval` holds up to `lanes` lanes and grows with them: a transaction's cost is its own, not its records'.
-
-    A producer may have been shut out by a new owner of whom the group tells at the next heartbeat: `settle` is a little longer.
-    """
-
-    commit_interval: float
-    settle: float
-    unsettled: float = 0.5
-    lanes: int = 8
 
 
 class ExactlyOnce:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from worker.runtime.ports import Transactional, Undelivered
@@ -14,6 +15,19 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 60.0
 """How long acknowledgements and each verb of a transaction may take: as long as the client tries by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """`commit_interval` holds up to `lanes` lanes and grows with them: a transaction's cost is its own, not its records'.
+
+    A producer may have been shut out by a new owner of whom the group tells at the next heartbeat: `settle` is a little longer.
+    """
+
+    commit_interval: float
+    settle: float
+    unsettled: float = 0.5
+    lanes: int = 8
 
 
 async def bounded(verb: Awaitable[None], what: str, seconds: float | None = None) -> None:
