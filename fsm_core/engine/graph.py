@@ -53,7 +53,7 @@ def rings(edges: dict[str, set[str]]) -> list[set[str]]:
                 done.add(here)
                 ring.add(here)
                 todo.extend(back[here])
-        if len(ring) > 1 or name in edges[name]:
+        if len(ring) > 1 or (ring and name in edges[name]):
             found.append(ring)
     return found
 

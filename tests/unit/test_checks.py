@@ -10,6 +10,7 @@ import pytest
 from fsm_core import load
 from fsm_core.checks import check, check_document
 from fsm_core.document.reading import read_text
+from fsm_core.engine.graph import rings
 
 A, B = {"name": "a", "is_start": True}, {"name": "b", "is_end": True}
 
@@ -106,3 +107,8 @@ def test_a_comma_in_braces_has_a_hint() -> None:
     """What a flow mapping makes of an unquoted call."""
     document = read_text("states: [{name: a, is_start: true, set: {x: =coalesce(data.x, 0)}}, {name: b, is_end: true}]\narcs: [{from: a, to: b}]", "m.yaml")
     assert {(f.code, "quotes around the whole" in f.hint) for f in check_document(document) if f.severity == "error"} == {(106, True)}
+
+
+def test_a_state_that_leads_to_itself_on_a_larger_ring_is_one_ring() -> None:
+    """A loop of one state inside of a larger cycle is no cycle of its own, and no empty one."""
+    assert rings({"a": {"b"}, "b": {"b", "a"}, "c": {"c"}}) in ([{"a", "b"}, {"c"}], [{"c"}, {"a", "b"}])
