@@ -194,9 +194,9 @@ async def test_an_operator_gets_past_bad_records_however_many_there_are() -> Non
     while not world.done() and resumes < 10:
         await asyncio.sleep(0.02)
         if member.breaker.state == "open":
-            before = len(world.kafka.acked)
+            before = world.kafka.sends  # what was sent before it opened may be acknowledged now
             await asyncio.sleep(0.01)
-            assert len(world.kafka.acked) == before, "an open breaker sends nothing"
+            assert world.kafka.sends == before, "an open breaker sends nothing"
             member.resume("breaker")
             resumes += 1
     if resumes == 10:
