@@ -115,10 +115,15 @@ def _joined_fields(a: Fact, b: Fact, depth: int) -> tuple[dict[str, Field], bool
     made = {}
     for name in [*a.fields, *(n for n in b.fields if n not in a.fields)]:
         x, y = a.at(name), b.at(name)
+        if x.fact is ANY and name not in b.fields and not (b.closed or b.described) and x.presence in ("some", "unknown"):
+            made[name] = x
+            continue
         if x is y:  # as it is for most fields where two ways of one record meet
             made[name] = x
             continue
-        made[name] = Field(join(x.fact, y.fact, depth + 1), _either(x.presence, y.presence))
+        fact = join(x.fact, y.fact, depth + 1)
+        both = Field(ANY if fact == ANY else fact, _either(x.presence, y.presence))
+        made[name] = x if both == x else both  # the same object, so that the next join sees at once that nothing is new
     return made, a.closed and b.closed
 
 
