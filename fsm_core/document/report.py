@@ -17,9 +17,11 @@ from fsm_core.expressions.hints import syntax_hint
 
 _RESERVED = frozenset("keyed wait on after context emit include migrations".split())
 _MEANT = {"when": ("condition",), "if": ("condition",), "guard": ("condition",), "goto": ("to",), "next": ("to",), "start": ("is_start",), "initial": ("is_start",),
-          "end": ("is_end",), "final": ("is_end",), "input": ("given",), "output": ("expect", "outcome"), "delete": ("remove",), "drop": ("remove",), "topic": ("route",),
+          "end": ("is_end",), "final": ("is_end",), "input": ("given",), "output": ("expect", "outcome"), "delete": ("remove",), "drop": ("remove",), "topic": ("route",), "outcome": ("state",), "data": ("value",),
           "transitions": ("arcs",), "constants": ("define",), "variables": ("let",), "vars": ("let",), "validate": ("require",), "assert": ("require",)}
 """What other systems call our keys, where no letter tells."""
+_FEW = 10
+"""So many keys may be named in a hint; more belong into the reference."""
 
 
 class Report:
@@ -98,7 +100,8 @@ class Report:
                 continue
             meant = [one for one in _MEANT.get(str(key), ()) if one in allowed]
             near = meant or difflib.get_close_matches(str(key), [*allowed, *later], 1)
-            hint = f"did you mean `{near[0]}`?" if near else ""
+            few = f"one of {', '.join(allowed)}" if len(allowed) <= _FEW and not later else ""
+            hint = f"did you mean `{near[0]}`?" if near else few
             if isinstance(key, str) and not key.replace("_", "").isalnum():
                 hint = "in { } a comma ends the value: put quotes around the whole of it"
             self.say(100, f"unknown key `{key}`", step(pointer, key), hint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fsm_core.explaining.story import Change, Story, Visit
-from fsm_core.explaining.words import end_line, failure_line, sent_line, value
+from fsm_core.explaining.words import end_line, failure_line, fan_out_line, sent_line, value
 from fsm_core.graph.page import document
 from fsm_core.graph.texts import shown
 
@@ -69,7 +69,8 @@ def _changed(change: Change) -> str:
 def _end(story: Story) -> str:
     line = shown(end_line(story.end, story.outcome, story.failure))
     sent = "".join(f'<p class="row"><code>{shown(sent_line(said))}</code></p>' for said in story.sent)
-    return f'<p class="end{" bad" if story.failure is not None else ""}">{line}</p>{sent}'
+    whole = f'<p class="row">{shown(told)}</p>' if (told := fan_out_line(story)) else ""
+    return f'<p class="end{" bad" if story.failure is not None else ""}">{line}</p>{whole}{sent}'
 
 
 def _shown(title: str, text: str) -> str:

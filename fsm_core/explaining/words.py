@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fsm_core.explaining.story import Story
 
 MOST = 300
 
@@ -20,12 +23,21 @@ def cut(text: str, most: int = MOST) -> str:
 
 
 def end_line(end: str | None, outcome: str | None, failure: Any) -> str:
-    """How a walk ended: `ends in accepted (output)`, `ends in rejected (dead letter): …`, `dead letter: transform in …`."""
+    """How a walk ended: `ends in accepted (output)`, `ends in rejected (dead letter): …`, `dead letter: transform in …`.
+
+    An end without an outcome is a fan-out that made no record.
+    """
     if failure is None:
-        return f"ends in {end} ({outcome})"
+        return f"ends in {end} ({outcome})" if outcome is not None else f"ends in {end} (drop): nothing goes on from here"
     if failure.get("reason") == "rejected":
         return f"ends in {failure['state']} (dead letter): {failure.get('message', '')}"
     return f"dead letter: {failure_line(failure)}"
+
+
+def fan_out_line(story: Story) -> str:
+    """What a failure does to all that a fan-out made, where there was one; else nothing."""
+    made = any(visit.children for visit in story.visits)
+    return "the whole record is the dead letter: nothing that the fan-out made of it is sent" if made and story.failure is not None else ""
 
 
 def sent_line(sent: Mapping[str, Any]) -> str:

@@ -183,3 +183,13 @@ def test_the_verb_counts_the_ways_that_a_test_could_take() -> None:
     """A switch counts each state that it leads to, so that none is missed that was not counted."""
     job = Path(__file__).parents[2] / "examples" / "jobs" / "events.yaml"
     assert "tests take 7 of 7 arcs" in CliRunner().invoke(app, ["test", str(job)]).stdout
+
+
+@pytest.mark.parametrize("expect, hint", [
+    ({"outcome": "drop"}, "did you mean `state`?"), ({"outputs": [{"data": {"n": 1}}]}, "did you mean `value`?"),
+    ({"outputs": [{"state": "out"}]}, "one of route, key, headers, value"),
+])
+def test_a_key_that_tests_do_not_know_comes_with_those_they_do(expect: dict[str, Any], hint: str) -> None:
+    """Where no letter tells what was meant, the few that there are."""
+    _, findings = parse_cases(load_document(machine({"given": {"n": 1}, "expect": expect})))
+    assert [(f.code, f.hint) for f in findings] == [(100, hint)]

@@ -163,3 +163,35 @@ def test_lets_switches_and_children_are_told() -> None:
     visits = story_of(machine.definition, {}, steps).visits
     assert [(v.state, v.to, v.children) for v in visits] == [("row", "priced", None), ("priced", None, 2), ("output", None, None), ("output", None, None)]
     assert (visits[0].lets, visits[0].guards[0].value) == ({"qty": 2}, "x")
+
+
+FANNING = """
+states:
+- {name: lot, is_start: true, fan_out: =data.items}
+- {name: output, is_end: true}
+- {name: rejected, is_end: true}
+arcs:
+- {from: lot, to: rejected, condition: data.n < 0}
+- {from: lot, to: output, else: true}
+"""
+
+
+@pytest.mark.parametrize("record, said, unsaid", [
+    ('{"items": []}', "ends in lot (drop): nothing goes on from here", "the whole record"),
+    ('{"items": [{"n": 1}, {"n": -1}]}', "the whole record is the dead letter: nothing that the fan-out made of it is sent", "out {"),
+    ('{"items": [{"n": 1}]}', "ends in output (output)", "the whole record"),
+])
+def test_what_becomes_of_a_fan_out_as_a_whole_is_told(tmp_path: Path, record: str, said: str, unsaid: str) -> None:
+    """None made, one of them failed, all sent: in the terminal and on the page."""
+    (tmp_path / "lots.yaml").write_text(FANNING)
+    shown = CliRunner().invoke(typer.main.get_command(app), ["explain", str(tmp_path / "lots.yaml"), "--record", record, "--html", str(tmp_path / "page.html")])
+    assert said in shown.output and unsaid not in shown.output
+    assert said in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize("now, age", [("1970-01-01T00:01:40Z", "90.0"), ("20.5", "10.5"), ("soon", "'soon' is neither a time")])
+def test_a_record_is_explained_at_the_time_that_now_says(tmp_path: Path, now: str, age: str) -> None:
+    """A machine that asks for the time can be seen at any."""
+    (tmp_path / "ages.yaml").write_text("states:\n- {name: output, is_start: true, is_end: true, set: {age: =state.now - data.at}}\n")
+    shown = CliRunner().invoke(typer.main.get_command(app), ["explain", str(tmp_path / "ages.yaml"), "--record", '{"at": 10}', "--now", now])
+    assert age in shown.output

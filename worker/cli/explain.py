@@ -23,6 +23,7 @@ def explain(
     config: Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="A worker file: its machine, its Kafka.",
                                                 exists=True, dir_okay=False, readable=True)] = None,
     at: Annotated[str | None, typer.Option("--at", metavar="TOPIC:PARTITION:OFFSET", help="Read the record there; goes with -c.")] = None,
+    now: Annotated[str | None, typer.Option("--now", metavar="TIME", help="The time that state.now says: ISO 8601, or seconds since 1970.")] = None,
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page, too.")] = None,
     call: Annotated[list[str] | None, typer.Option("--call", metavar="NAME=ANSWER", help="What a function from outside answers: {return: …} or {raise: TimeoutError}.")] = None,
     source: Annotated[bool, typer.Option("--source", help="Print the generated code.")] = False,
@@ -37,7 +38,7 @@ def explain(
     """
     if (machine is None) == (config is None):
         raise typer.BadParameter("give either MACHINE or -c FILE", param_hint="MACHINE")
-    calls = options.answers(call)
+    calls, moment = options.answers(call), options.moment(now)
     if config is not None:
         built, value, meta = _from_worker(config, at, record, trust, options.functions(function), options.params(param), calls)
     elif at is not None or (record is None and not source):
@@ -48,16 +49,16 @@ def explain(
     if value is None:
         _print_source(built, json_)
         return
-    _tell(built, _record(value), meta, html, source, json_)
+    _tell(built, _record(value), meta, moment, html, source, json_)
 
 
-def _tell(machine: Machine, record: dict[str, Any], meta: Any, html: Path | None, source: bool, as_json: bool) -> None:
+def _tell(machine: Machine, record: dict[str, Any], meta: Any, now: float | None, html: Path | None, source: bool, as_json: bool) -> None:
     from fsm_core.casebook import Unanswered
     from fsm_core.engine.protocol import perform_at_once
     from fsm_core.explaining import story_of
 
     try:
-        steps = machine.explain(record, meta, answer=perform_at_once)
+        steps = machine.explain(record, meta, now, answer=perform_at_once)
     except Unanswered as error:
         print(f"the record comes to the function '{error.name}': say what it answers, --call {error.name}='{{return: …}}'", file=sys.stderr)
         raise typer.Exit(Exit.ERRORS) from None
@@ -148,7 +149,7 @@ def print_story(story: Story) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from fsm_core.explaining.words import end_line, sent_line
+    from fsm_core.explaining.words import end_line, fan_out_line, sent_line
 
     console = Console(soft_wrap=True, highlight=False)
     console.print(_titled(story.machine, "bold", story.description))
@@ -156,6 +157,8 @@ def print_story(story: Story) -> None:
         _print_visit(console, visit)
     style = "bold red" if story.failure is not None else "bold green" if story.outcome == "output" else "bold"
     console.print(Text(end_line(story.end, story.outcome, story.failure), style))
+    if whole := fan_out_line(story):
+        console.print(Text(f"    {whole}"))
     for sent in story.sent:
         console.print(Text(f"    {sent_line(sent)}"))
     for state, why in story.unfused:

@@ -39,6 +39,18 @@ def functions(values: Sequence[str] | None) -> dict[str, Callable[..., Any]]:
     return {name: _imported(target) for name, target in pairs(values, "--function").items()}
 
 
+def moment(text: str | None) -> float | None:
+    """What `--now` says, in seconds since 1970; a usage error where it is no time."""
+    from fsm_core.expressions.times import parse_time
+
+    if text is None:
+        return None
+    try:
+        return float(text) if text.replace(".", "", 1).isdecimal() else float(parse_time(text))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is neither a time such as 2026-01-31T12:00:00Z nor seconds since 1970", param_hint="--now") from None
+
+
 def answers(values: Sequence[str] | None) -> dict[str, dict[str, Any]]:
     """What `--call` says that functions answer, as in a machine's tests: `{return: …}` or `{raise: TimeoutError}`, in YAML."""
     from ruamel.yaml import YAML
