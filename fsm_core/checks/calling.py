@@ -80,7 +80,7 @@ class Calls:
         facts = [self.of(a, env) for a in node.args if not isinstance(a, ast.Starred)]
         facts += [self.of(k.value, env) for k in node.keywords]
         if name in CONVERTS and len(node.args) > 1 and isinstance(node.args[0], ast.Constant) and not isinstance(node.args[1], ast.Constant):
-            self.notes.say(112, f"{name}() of the constant {written(node.args[0])}", "are its arguments swapped?")
+            self.notes.say(320, f"{name}() of the constant {written(node.args[0])}", "are its arguments swapped?")
         match node:
             case ast.Call(func=ast.Name(id="to_int" | "to_number"), args=[ast.Call(func=ast.Name(id="format_time"), args=[_, ast.Constant(value=str() as fmt)])]) if fmt in _PADDED:
                 self.notes.say(320, f"{name}() of `{written(node.args[0])}`, which may be '07': a number does not begin with 0", "int() reads it")

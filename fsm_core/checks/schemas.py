@@ -30,7 +30,7 @@ def _of(schema: Any, pointer: str, document: Document) -> Iterator[Finding]:
         here = step(pointer, word)
         near = None if word in _WORDS else next((w for w in _WORDS if one_slip(str(word), w)), None)
         if near is not None:
-            yield Finding(100, "warning", f"JSON Schema knows no `{word}` and passes over it", document.mark(here), f"did you mean `{near}`?")
+            yield Finding(301, "warning", f"JSON Schema knows no `{word}` and passes over it", document.mark(here), f"did you mean `{near}`?")
         if word in _OF_SCHEMAS and isinstance(value, dict):
             for name, below in value.items():
                 yield from _of(below, step(here, name), document)

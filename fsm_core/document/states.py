@@ -128,5 +128,5 @@ def _outcome(report: Report, node: dict[str, Any], name: str, pointer: str) -> O
     if node.get("route") is not None and made != "output":
         report.say(112, "`route` goes with outcome output", step(pointer, "route"))
     if node.get("reason") is not None and made != "drop":
-        report.say(112, "`reason` goes with outcome drop", step(pointer, "reason"), "an error end has a `message`")
+        report.say(322, "nothing shows this `reason`: it goes with outcome drop", step(pointer, "reason"), "an error end has a `message`", "info")
     return made

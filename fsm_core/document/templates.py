@@ -139,7 +139,7 @@ def _text(report: Report, value: str, pointer: str) -> ast.expr:
     if _reads(report, stripped):
         report.say(116, f"`{stripped}` is text here", pointer, "write = in front, or ='…' for a text")
     elif _lost_sign(report, stripped):
-        report.say(116, f"`{stripped}` is text here", pointer, "to compute it, write = in front; if it is meant as text, ='…'", "warning")
+        report.say(325, f"`{stripped}` is text here", pointer, "to compute it, write = in front; if it is meant as text, ='…'", "warning")
     return ast.Constant(value)
 
 
