@@ -37,6 +37,8 @@ from fsm_core.expressions.functions import text
 
 _STRAIGHT = 1500
 """Lines of generated code that may go into one way for each path; beyond them ways that meet share a block."""
+_STRAIGHT_POINTS = 150
+"""States that such code never holds: a state takes ten lines and more, so it is not even tried."""
 _BLOCKS, _A_STATE, _MOST = 3000, 60, 40_000
 """Lines in blocks: so many, and so many for each state, and never more than the last. A state takes about ten; where branches multiply in spite of
 blocks, the generator would work for seconds on code that no cache holds."""
@@ -146,10 +148,11 @@ def generate(job: Job) -> tuple[Compiled | None, tuple[tuple[str, str], ...]]:
 def _compiled(job: Job) -> Compiled:
     """Straight code for each path if that is not long, else blocks where ways meet."""
     shape = shape_of(job.definition)
-    try:
-        return _written(job, shape.heads or None, _STRAIGHT)
-    except (TooLarge, RecursionError):
-        pass
+    if shape.points <= _STRAIGHT_POINTS:
+        try:
+            return _written(job, shape.heads or None, _STRAIGHT)
+        except (TooLarge, RecursionError):
+            pass
     try:
         return _written(job, shape.heads | shape.joins, min(_BLOCKS + _A_STATE * len(job.definition.states), _MOST))
     except RecursionError:

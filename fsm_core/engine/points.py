@@ -16,10 +16,11 @@ Point = tuple[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """`heads`: where cycles begin again; `joins`: what several ways lead to, ends left out."""
+    """`heads`: where cycles begin again; `joins`: what several ways lead to, ends left out; `points`: how many there are."""
 
     heads: frozenset[Point]
     joins: frozenset[Point]
+    points: int
 
 
 def caught_by(state: State) -> tuple[str, ...]:
@@ -60,7 +61,7 @@ def shape_of(definition: Definition) -> Shape:
             if len(seen) > MOST_POINTS:
                 raise TooLarge("networks pushed inside networks too many times")
     joins = {p for p, times in entries.items() if times > 1 and (not definition.states[p[0]].is_end or definition.states[p[0]].returns)}
-    return Shape(frozenset(heads), frozenset(joins))
+    return Shape(frozenset(heads), frozenset(joins), len(seen))
 
 
 def _after(definition: Definition, point: Point) -> Iterator[Point]:
