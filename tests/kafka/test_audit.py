@@ -48,6 +48,20 @@ def test_everything_that_is_wrong_is_found(make_case: MakeCase) -> None:
     assert say(case, "audit", output={"topic": case.out}).code == 78
 
 
+def test_what_depends_on_the_time_is_nobody_s_to_judge(make_case: MakeCase) -> None:
+    """A record that is dropped before the clock is asked is a drop; one whose way asks it is neither a drop nor lost."""
+    case = make_case()
+    case.config["output"]["provenance"] = True
+    case.feed(Fed(b"a", b'{"test": true}'), Fed(b"a", b'{"at": 0}'), Fed(b"a", b"junk"))
+    timed = {"name": "timed", "states": [{"name": "in", "is_start": True}, {"name": "aged", "set": {"age": "=state.now - data.at"}},
+                                         {"name": "output", "is_end": True}, {"name": "old", "is_end": True, "outcome": "drop"}],
+             "arcs": [{"from": "in", "to": "old", "condition": "coalesce(data.test, False)"}, {"from": "in", "to": "aged", "else": True},
+                      {"from": "aged", "to": "old", "condition": "data.age > 60"}, {"from": "aged", "to": "output", "else": True}]}
+    found = say(case, "audit", "--json", "--to", "3", machine=timed).json
+    assert (found["drops"], found["unaccounted"], found["lost"]) == (1, 1, 1), found
+    assert any("what aged makes of it depends on the time" in e for e in found["examples"])
+
+
 def test_ten_thousand_dead_letters_come_back_once(make_case: MakeCase) -> None:
     """The machine is mended, all are sent back, the worker runs: each is processed once and in order, the audit is clean."""
     case = make_case(4)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_core import load
+from fsm_core.definition import Definition
 from worker.runtime.ports import Partition
 from worker.tools.accounts import Accounts, Books
 from worker.tools.letters import Letter, Wanted
 from worker.tools.marks import Marks, MarksFull
-from worker.tools.purity import impure
+from worker.tools.purity import clocked, impure
 
 IN, OUT, DEAD = Partition("in", 0), Partition("out", 0), Partition("dlq", 0)
 
@@ -116,10 +118,31 @@ def test_a_letter_knows_what_goes_back() -> None:
     assert letter in Wanted(reasons=["guard"], key=b"k") and letter not in Wanted(reasons=["guard"], key=b"j")
 
 
-@pytest.mark.parametrize(("condition", "trusted", "pure"), [("data.a == 1", False, True), ("lambda state: state.data['a']", True, False)])
+@pytest.mark.parametrize(("condition", "trusted", "pure"), [
+    ("data.a == 1", False, True), ("lambda state: state.data['a']", True, False), ("[time for time in data.now] == []", False, True)])
 def test_impure_machines_are_known(condition: str, trusted: bool, pure: bool) -> None:
     """Only what gives the same answer again may judge what was dropped."""
     machine = load({"name": "m", "main_network": "main", "networks": [{"name": "main", "states": [
         {"name": "s", "is_start": True}, {"name": "e", "is_end": True}], "arcs": [{"from": "s", "to": "e", "condition": condition}, {"from": "s", "to": "e", "else": True}]}]},
         trusted=trusted)
     assert (impure(machine) == "") is pure
+
+
+@pytest.mark.parametrize(("document", "states"), [
+    ({"set": {"a": "=data.now + state.data.now"}}, set()), ({"set": {"a": "=state.now"}}, {"in"}), ({"let": {"age": "=state.now - data.at"}}, {"in"}),
+    ({"functions": {"transform": "lambda state: {'a': state.now}"}}, {"in"}),
+])
+def test_the_states_that_ask_for_the_time_are_known(document: dict[str, Any], states: set[str]) -> None:
+    """A field of that name is no clock."""
+    assert clocked(_timed(document)) == states
+
+
+def test_an_arc_asks_for_the_state_that_it_leaves() -> None:
+    """Its condition, that is."""
+    assert clocked(_timed({}, condition="state.now > 5")) == {"in"}
+
+
+def _timed(state: dict[str, Any], condition: str = "data.a") -> Definition:
+    states = [{"name": "in", "is_start": True, **state}, {"name": "output", "is_end": True}, {"name": "gone", "is_end": True, "outcome": "drop"}]
+    arcs = [{"from": "in", "to": "gone", "condition": condition}, {"from": "in", "to": "output", "else": True}]
+    return load({"states": states, "arcs": arcs}, trusted=False).definition

@@ -16,7 +16,7 @@ from worker.kafka.topic_reader import TopicReader
 from worker.runtime.ports import Partition
 from worker.tools import walking
 from worker.tools.accounts import Accounts, Findings
-from worker.tools.purity import impure
+from worker.tools.purity import clocked, impure
 from worker.tools.redrive import Refusal
 from worker.tools.sessions import Site, visit
 
@@ -95,6 +95,7 @@ class Inspection:
         self._trimmed: dict[str, list[Partition]] = {}
         self._active = site.active
         self._impure = impure(site.machine)
+        self._clocked = clocked(site.machine.definition)
 
     async def outcomes(self) -> None:
         """Every output topic, then the dead letters."""
@@ -151,7 +152,7 @@ class Inspection:
             if record.offset in books.families:
                 bits, count = books.families[record.offset]
                 findings.wrong("lost", f"{where}: {count - bits.bit_count()} of its {count} children")
-            elif record.value is not None and (why := self._unsure(partition, record.offset)):
+            elif record.value is not None and (why := self._unsure(partition, record)):
                 findings.unknown(why, where)
             elif record.offset not in kept:
                 findings.drops += 1
@@ -169,11 +170,14 @@ class Inspection:
                 kept.setdefault(records[row[4]].offset, set()).add(topic)
         return kept
 
-    def _unsure(self, partition: Partition, offset: int) -> str:
+    def _unsure(self, partition: Partition, record: Any) -> str:
         if self._impure:
             return self._impure
-        others = self.accounts.books[partition].near(offset) - {self.site.machine.digest}
-        return f"its neighbours went through another machine ({sorted(others)[0][:12]})" if others else ""
+        others = self.accounts.books[partition].near(record.offset) - {self.site.machine.digest}
+        if others:
+            return f"its neighbours went through another machine ({sorted(others)[0][:12]})"
+        asked = sorted(self._clocked & walking.states(self.site.machine, partition, record, self.site.config.input.format == "text", time.time())) if self._clocked else []
+        return f"no outcome is marked as its, and what {asked[0]} makes of it depends on the time" if asked else ""
 
 
 def _child(told: bytes | None) -> tuple[int, int] | None:

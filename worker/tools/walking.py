@@ -54,6 +54,13 @@ async def route(active: Any, partition: Partition, records: Sequence[Any], now: 
     return part
 
 
+def states(machine: Any, partition: Partition, record: Any, text: bool, now: float) -> set[str]:
+    """Every state that a record comes to today; none where it is no record."""
+    _, steps = _steps(machine, text, partition, record, now)
+    failure = (steps[-1].get("failure") or {}) if steps else {}
+    return {step["state"] for step in [*steps, failure] if step.get("state")}
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What today's machine says to one record: `outcome` is output, error, drop, tombstone or failed."""
