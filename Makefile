@@ -41,9 +41,10 @@ fast: setup
 thorough: setup
 	@FSM_EXAMPLES=20 $(BIN)/python -m pytest -q -n auto --dist worksteal --timeout=3600 tests/properties tests/simulation/test_invariants.py
 
-# Ten thousand random machines over the whole language: compiled is interpreted.
+# Ten thousand random machines over the whole language: compiled is interpreted; and the other properties with eight times the examples.
 language: setup
-	@FSM_EXAMPLES=100 $(BIN)/python -m pytest -q -n auto --dist worksteal --timeout=3600 tests/properties/test_engine_whole.py
+	@FSM_EXAMPLES=200 $(BIN)/python -m pytest -q -n auto --dist worksteal --timeout=3600 tests/properties/test_engine_whole.py
+	@FSM_EXAMPLES=8 $(BIN)/python -m pytest -q -n auto --dist worksteal --timeout=3600 tests/properties --ignore tests/properties/test_engine_whole.py
 
 # The real broker is the embedded one unless the caller names another provider.
 slow: setup

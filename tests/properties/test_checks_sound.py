@@ -18,7 +18,7 @@ def _said(definition: Definition, found: list[Any], code: int) -> set[str]:
     return {f.mark.pointer for f in found if f.code == code}
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(machines(), st.lists(record, min_size=1, max_size=5))
 def test_dead_arcs_and_what_is_left_over(document: dict[str, Any], records: list[dict[str, Any]]) -> None:
     """No record takes an arc that is called dead; none fails with no_arc where no arc is said to leave records over."""

@@ -26,7 +26,7 @@ def comparable(result: BatchResult) -> tuple[Any, ...]:
 KEYS = st.sampled_from([None, "data.a", "str(data.b)", "coalesce(data.c, 'k')"])
 
 
-@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(75), deadline=None, suppress_health_check=list(HealthCheck))
 @given(machines(), st.lists(st.one_of(record.map(raw), hostile), max_size=6), KEYS, st.booleans(), st.booleans())
 def test_compiled_is_interpreted(document: dict[str, Any], values: list[bytes], key: str | None, values_too: bool,
                                  text: bool) -> None:

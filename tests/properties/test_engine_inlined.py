@@ -39,7 +39,7 @@ condition = st.one_of(
     arithmetic.map(lambda e: _test("a", f" and ({_test('b', '')} or {e})")), arithmetic)
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(st.lists(condition, min_size=2, max_size=2), st.lists(st.dictionaries(st.sampled_from("abc"), formula), min_size=3, max_size=3), records, st.booleans())
 def test_inlined_is_interpreted(tests: list[str], sets: list[dict[str, str]], given_records: list[dict[str, Any]], trusted: bool) -> None:
     """Whole results are equal: rows, failures, ends and counts."""

@@ -38,7 +38,7 @@ def safe_machines(draw: st.DrawFn) -> dict[str, Any]:
                  {"from": "next", "to": "output"}]}
 
 
-@settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=list(HealthCheck))
 @given(safe_machines(), st.lists(record, min_size=1, max_size=5))
 def test_safe_machines_compile_to_what_they_mean(document: dict[str, Any], records: list[dict[str, Any]]) -> None:
     """Whole results are equal; no hostile record gets out of the batch as an exception."""

@@ -97,7 +97,7 @@ records = st.lists(mostly([numbers], 6, st.fixed_dictionaries(dict.fromkeys("dcb
 KEYS = st.sampled_from([None, None, "data.a", "str(data.get('b'))", "text(data)"])
 
 
-@settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(documents(), records, KEYS, st.booleans())
 def test_a_map_of_locals_is_the_record(document: dict[str, Any], given_records: list[dict[str, Any]], key: str | None, values_too: bool) -> None:
     """Whole results are equal, byte for byte, the records that end in an error too."""

@@ -43,7 +43,7 @@ def compare(r: Random, records: int) -> bool:
     return made.source is not None
 
 
-@pytest.mark.parametrize("block", range(examples(4)))
+@pytest.mark.parametrize("block", range(examples(2)))
 def test_compiled_is_interpreted(block: int) -> None:
     """Outputs with key order, routes, keys, headers, timestamps, failing state, function and exception, path and counts; no document crashes."""
     compiled = 0
@@ -56,7 +56,7 @@ def test_compiled_is_interpreted(block: int) -> None:
     assert compiled > 12
 
 
-@settings(max_examples=examples(15), deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_compiled_is_interpreted_where_machines_shrink(r: Random) -> None:
     """The same by Hypothesis: four times slower, but what fails is made small, and it leans to the largest machines that the strategy has."""

@@ -54,7 +54,7 @@ def overlap(a: Box, b: Box) -> bool:
     return all(a[i] + a[i + 2] > b[i] + 1 and b[i] + b[i + 2] > a[i] + 1 for i in (0, 1))
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(graphs())
 def test_nothing_runs_behind_a_state(graph: dict[str, Any]) -> None:
     """No arc, also none that goes back, passes a state or another arc's label; states and labels lie apart and within the drawing."""
