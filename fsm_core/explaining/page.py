@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fsm_core.explaining.story import Change, Story, Visit
-from fsm_core.explaining.words import end_line, failure_line, fan_out_line, sent_line, value
+from fsm_core.explaining.words import end_line, failure_line, fan_out_line, meaning_line, sent_line, value
 from fsm_core.graph.page import document
 from fsm_core.graph.texts import shown
 
@@ -69,7 +69,7 @@ def _changed(change: Change) -> str:
 def _end(story: Story) -> str:
     line = shown(end_line(story.end, story.outcome, story.failure))
     sent = "".join(f'<p class="row"><code>{shown(sent_line(said))}</code></p>' for said in story.sent)
-    whole = f'<p class="row">{shown(told)}</p>' if (told := fan_out_line(story)) else ""
+    whole = "".join(f'<p class="row">{shown(told)}</p>' for told in (meaning_line(story.failure), fan_out_line(story)) if told)
     return f'<p class="end{" bad" if story.failure is not None else ""}">{line}</p>{whole}{sent}'
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,16 @@ if TYPE_CHECKING:
     from fsm_core.explaining.story import Story
 
 MOST = 300
+_KINDS = {"str": "a text", "int": "a number", "float": "a number", "bool": "true or false", "NoneType": "null", "list": "a list", "dict": "an object"}
+_PLAINLY = (
+    (re.compile(r"^()string indices must be integers"), "a field is read of a text, which has none"),
+    (re.compile(r"^()list indices must be integers"), "a field is read of a list, which has places: [0] is the first"),
+    (re.compile(r"^'(\w+)' object is not subscriptable"), "a field is read of {0}, which has none"),
+    (re.compile(r"^'(\w+)' object is not iterable"), "{0} is gone through as a list"),
+    (re.compile(r"^'\S+' not supported between instances of '(\w+)' and '(\w+)'"), "{0} is compared with {1} (to_number, to_int, or coalesce for a null)"),
+    (re.compile(r"(?:^unsupported operand type\(s\) for \S+|here, not) '?(\w+)'? and '?(\w+)'?"), "{0} is reckoned with {1} (to_number, to_int, or coalesce for a null)"),
+)
+"""What Python says of values of the wrong type, and how one says it who does not know Python."""
 
 
 def value(of: Any, most: int = MOST) -> str:
@@ -46,6 +57,14 @@ def sent_line(sent: Mapping[str, Any]) -> str:
     marks += [f"key {'null' if sent['key'] is None else sent['key']}"] if "key" in sent else []
     marks += [f"{name} {value(sent[name])}" for name in ("headers", "timestamp") if name in sent]
     return f"out {cut(sent['value'])}  {', '.join(marks)}".rstrip()
+
+
+def meaning_line(failure: Any) -> str:
+    """A TypeError in words; nothing for what is clear already. What the dead letter says stays as it is."""
+    for pattern, words in _PLAINLY if failure and failure.get("error") == "TypeError" else ():
+        if found := pattern.search(failure.get("message") or ""):
+            return f"that is, {words.format(*(_KINDS.get(kind, kind) for kind in found.groups()))}"
+    return ""
 
 
 def failure_line(failure: Any) -> str:

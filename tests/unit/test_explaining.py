@@ -195,3 +195,17 @@ def test_a_record_is_explained_at_the_time_that_now_says(tmp_path: Path, now: st
     (tmp_path / "ages.yaml").write_text("states:\n- {name: output, is_start: true, is_end: true, set: {age: =state.now - data.at}}\n")
     shown = CliRunner().invoke(typer.main.get_command(app), ["explain", str(tmp_path / "ages.yaml"), "--record", '{"at": 10}', "--now", now])
     assert age in shown.output
+
+
+@pytest.mark.parametrize("formula, words", [
+    ("data.text.x", "a field is read of a text, which has none"), ("data.none.x", "a field is read of null, which has none"),
+    ("data.list.x", "a field is read of a list, which has places"), ("data.text < 1", "a text is compared with a number (to_number"),
+    ("data.none * 2", "null is reckoned with a number (to_number"), ("data.none - 2", "null is reckoned with a number"), ("[x for x in data.none]", "null is gone through as a list"),
+])
+def test_what_python_says_of_types_is_put_in_words(tmp_path: Path, formula: str, words: str) -> None:
+    """Beside Python's own, which the dead letter has: in the terminal and on the page."""
+    (tmp_path / "m.yaml").write_text(json.dumps({"states": [{"name": "output", "is_start": True, "is_end": True, "set": {"a": f"={formula}"}}]}))
+    record = '{"text": "a", "none": null, "list": [1]}'
+    shown = CliRunner().invoke(typer.main.get_command(app), ["explain", str(tmp_path / "m.yaml"), "--record", record, "--html", str(tmp_path / "page.html")])
+    assert f"that is, {words}" in shown.output and "TypeError" in shown.output
+    assert f"that is, {words}" in (tmp_path / "page.html").read_text()

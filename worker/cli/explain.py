@@ -149,7 +149,7 @@ def print_story(story: Story) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from fsm_core.explaining.words import end_line, fan_out_line, sent_line
+    from fsm_core.explaining.words import end_line, fan_out_line, meaning_line, sent_line
 
     console = Console(soft_wrap=True, highlight=False)
     console.print(_titled(story.machine, "bold", story.description))
@@ -157,8 +157,8 @@ def print_story(story: Story) -> None:
         _print_visit(console, visit)
     style = "bold red" if story.failure is not None else "bold green" if story.outcome == "output" else "bold"
     console.print(Text(end_line(story.end, story.outcome, story.failure), style))
-    if whole := fan_out_line(story):
-        console.print(Text(f"    {whole}"))
+    for told in filter(None, (meaning_line(story.failure), fan_out_line(story))):
+        console.print(Text(f"    {told}"))
     for sent in story.sent:
         console.print(Text(f"    {sent_line(sent)}"))
     for state, why in story.unfused:
