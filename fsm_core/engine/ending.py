@@ -38,8 +38,8 @@ class Endings:
         """A row, to be sent at once or with the other children of a fan-out."""
         address, flow = self._address(self._ends[end.name], flow)
         value, flow = self._encoded(self._ends[end.name], flow)
-        if flow.child and value == "_v" and self._most is not None:
-            self._source.line(flow, f"_z += len(_v) + {CHILD}")
+        if flow.child and self._most is not None:
+            self._source.line(flow, f"_z += {CHILD if value == 'None' else f'len(_v) + {CHILD}'}")
             self._source.line(flow, f"if _z > {self._most}: raise _Unusual")
         self._source.line(flow, f"{'_rows.append' if flow.child else '_row'}((_i, {end.route!r}, {value}, {address}))")
         return flow

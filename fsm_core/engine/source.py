@@ -79,12 +79,18 @@ class Source:
         return name
 
     def build(self, function: str) -> tuple[Callable[..., Any], str]:
-        """Compile what was written; tracebacks show its lines."""
+        """Compile what was written; tracebacks show its lines. `TooLarge` if more stands inside each other than Python takes: twenty loops, say."""
         text = "\n".join(self.lines) + "\n"
         file = f"<machine {hashlib.sha256(text.encode()).hexdigest()[:12]}>"
         linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # they are the author's, and check tells them
-            exec(compile(text, file, "exec"), self.names)  # written by the code generator from checked trees
+            try:
+                code = compile(text, file, "exec")
+            except SyntaxError as error:
+                if not (error.msg or "").startswith("too many"):
+                    raise
+                raise TooLarge(error.msg) from None
+            exec(code, self.names)  # written by the code generator from checked trees
         made: Callable[..., Any] = self.names[function]
         return made, text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 
@@ -14,6 +15,7 @@ from fsm_core.engine.functions import waits
 from fsm_core.engine.fusing import RECORD
 from fsm_core.engine.inlining import text_of
 from fsm_core.engine.logic import Logic
+from fsm_core.engine.purity import all_codes
 from fsm_core.engine.reading import build, let_go, read
 from fsm_core.engine.record import Record
 from fsm_core.engine.rules import broken_rules
@@ -122,7 +124,7 @@ class Steps(Logic):
         request = self._source.hold("q", partial(Request, here.name, code, function, retry=here.retry))
         local = self._source.name("t")
         self._source.line(flow, f"{local} = yield {request}({text})")
-        self._source.line(flow, f"_answers.append({local})")
+        self._source.line(flow, f"_answers.append({self._kept(local)})")
         if text == "_st":
             self.returned(flow)
         flow = replace(flow, record=Record(own=False, clean=False, dirty=flow.record.dirty | {local}))
@@ -130,6 +132,12 @@ class Steps(Logic):
             return write(into, ast.Name(local, ast.Load()), self._source, flow)
         self._record(flow, local)
         return flow
+
+    def _kept(self, answer: str) -> str:
+        """An answer as it came: code that is called as its author wrote it may change it in place."""
+        if all(self._fusable(code) for code in all_codes(self._definition) if code.kind == "inline"):
+            return answer
+        return f"{self._source.hold('f', deepcopy)}({answer})"
 
     def _host(self, code: Code, host: Host, flow: Flow) -> Flow:
         """A pure function of the host with arguments of its own, or a place for its answer."""

@@ -143,7 +143,10 @@ def _delay(retry: Retry | None, attempt: int) -> float:
     """Seconds before an attempt; with full jitter anything up to that, so that many do not come back at once."""
     if retry is None or attempt == 1:
         return 0.0
-    longest = min(retry.max_delay, retry.delay * retry.backoff ** (attempt - 2))
+    try:
+        longest = min(retry.max_delay, retry.delay * retry.backoff ** (attempt - 2))
+    except OverflowError:  # the thousandth attempt of a delay that doubles
+        longest = retry.max_delay
     return random.uniform(0, longest) if retry.jitter == "full" else longest
 
 
