@@ -91,7 +91,8 @@ class _Reader:
             value = self.read(value_node, below)
             self.marks[below] = _mark(below, self.file, key_node.start_mark)
             if str(key_node.tag) != _TEXT:
-                self.say(117, f"the key {key!r} is no text: quote it", below)
+                comma = f" (was a decimal comma meant? write a point: 0.{key})" if isinstance(key, str) and key.isdigit() and not value_node.value else ""
+                self.say(117, f"the key {key!r} is no text: quote it{comma}", below)
             elif key in made:
                 self.say(100, f"the key '{key}' is there twice", below)
             made[str(key)] = value

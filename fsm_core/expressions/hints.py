@@ -18,6 +18,8 @@ _ELSEWHERE: Final = (
     (re.compile(r"\?"), "`a if condition else b`"),
     (re.compile(r"\b(contains|includes|like)\b"), "`'x' in data.name`, or matches('x', data.name)"),
     (re.compile(r"\$"), "a field is data.name"),
+    (re.compile(r"[‘’“”„]"), "straight quotes: 'text'"),
+    (re.compile(r"\d,\d"), "a number has a point, and nothing between its thousands: 5000.5"),
     (re.compile(r"^\s*(if|when)\b"), "a condition stands alone; a choice is `a if condition else b`"),
 )
 _NAMES: Final = {"true": "True", "false": "False", "null": "None", "Null": "None", "NULL": "None", "nil": "None", "undefined": "None",

@@ -193,3 +193,11 @@ def test_import_is_light() -> None:
     probe = "import sys, fsm_core; print({m.split('.')[0] for m in sys.modules} & {'pydantic', 'aiokafka', 'ruamel', 'orjson'})"
     assert subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.strip() == "set()"
     assert set(fsm_core.__all__) <= set(dir(fsm_core))
+
+
+def test_a_decimal_comma_in_a_map_is_told() -> None:
+    """`{AT: 0,20}` is a map of two keys to YAML."""
+    with pytest.raises(DocumentError) as refused:
+        parse(read_text("define:\n  rates: {DE: 0.19, AT: 0,20}\n", "m.yaml"))
+    found = [f.message for f in refused.value.findings if f.code == 117]
+    assert found == ["the key '20' is no text: quote it (was a decimal comma meant? write a point: 0.20)"]

@@ -17,7 +17,8 @@ def hint_of(condition: str) -> str:
 
 
 @pytest.mark.parametrize(("condition", "hint"), [
-    ("data.a = 'x'", "`==` compares"), ("f(data.a) = '== is text'", "`==` compares"), ("data.a && data.b", "`and`, `or`, `not`"), ("!data.a", "`not` negates, `!=` is unequal"),
+    ("data.a = 'x'", "`==` compares"), ("f(data.a) = '== is text'", "`==` compares"), ("data.a && data.b", "`and`, `or`, `not`"), ("data.a > ‘x’", "straight quotes: 'text'"),
+    ("'x' if data.a > 5,000 else 'y'", "a number has a point, and nothing between its thousands: 5000.5"), ("!data.a", "`not` negates, `!=` is unequal"),
     ("data.a in =data.b", "no = after `in`"), ("data.a => 3", "`>=`, `<=`, `!=`"), ("data.a ? 1 : 2", "`a if condition else b`"), ("data.from == 'x'", "a name that is a Python word is written data['from']"),
     ("data.a contains 'x'", "`'x' in data.name`, or matches('x', data.name)"), ("${data.a} == 1", "a field is data.name"),
     ("if data.a: 1", "a condition stands alone; a choice is `a if condition else b`"), ("(data.a == 'a = b'", "in { } a comma ends the value: put quotes around the whole formula"), ("data.a data.b", ""),
