@@ -16,6 +16,7 @@ from fsm_core.checks.hosts import logic_findings
 from fsm_core.checks.reading import reading_findings
 from fsm_core.checks.schemas import schema_findings
 from fsm_core.checks.spelling import spelling_findings
+from fsm_core.checks.tables import table_findings
 from fsm_core.definition import Definition, Finding
 from fsm_core.document import examine, load_document
 from fsm_core.document.reading import Document, Source
@@ -58,7 +59,7 @@ def warnings_of(definition: Definition) -> list[Finding]:
     """What is odd about a machine that has no errors."""
     flow = Flow(definition)
     flow.run()
-    found = [*graph_findings(definition), *guard_findings(definition, flow.left_over), *logic_findings(definition), *flow.findings(),
+    found = [*graph_findings(definition), *guard_findings(definition, flow.left_over), *logic_findings(definition), *table_findings(definition), *flow.findings(),
              *spelling_findings(definition, flow.steps), *reading_findings(definition, flow.steps, flow.visited)]
     dead = {f.mark for f in found if f.code in (212, 213)}
     once: dict[tuple[int, object], Finding] = {}

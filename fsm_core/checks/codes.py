@@ -47,7 +47,7 @@ CODES: Final[dict[int, CodeWords]] = {
     311: CodeWords("W", "`.get`, `has` or `coalesce` of a field that no path sets", "after `keep: [id]`"),
     312: CodeWords("I", "`coalesce` or `?` on a field that is always there", "`coalesce(data.x, 0)` after `set: {x: 1}`"),
     313: CodeWords("W, I", "a key that a table may not have", "`vat[country]` without `country in vat`"),
-    320: CodeWords("W, I", "an operation on a type that does not take it, or on what may be null", "`data.n >= '500'` after `to_int`"),
+    320: CodeWords("W, I", "an operation on a type that does not take it, or on what may be null; a numeral that is a text in a table of numbers", "`data.n >= '500'` after `to_int`"),
     321: CodeWords("W, I", "a number that may exceed 64 bits", "`to_int(data.x) * 1000`"),
     322: CodeWords("I", "a message that no failure can show, a reason that drops nothing", "`message:` on an output end"),
     323: CodeWords("W, I", "a tombstone whose key may be null", "`key: =coalesce(data.id)`"),
