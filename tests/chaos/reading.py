@@ -10,10 +10,36 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from tests.chaos.rig import Feed, Topics, Worker, await_true
+
+Answer = TypeVar("Answer")
+
+
+def patiently(question: Callable[[], Answer], seconds: float = 40) -> Answer:
+    """The answer, asked again while a broker that was away has no leader or no coordinator yet."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return question()
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+def partitions_of(consumer: Consumer, topic: str) -> list[int]:
+    """The topic's partitions, as soon as the broker knows them."""
+    def asked() -> list[int]:
+        found = consumer.list_topics(topic, 20).topics[topic]
+        if found.error is not None or not found.partitions:
+            raise KafkaException(found.error)
+        return list(found.partitions)
+
+    return patiently(asked)
 
 
 def read_all(bootstrap: str, topic: str) -> list[Message]:
@@ -21,8 +47,8 @@ def read_all(bootstrap: str, topic: str) -> list[Message]:
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "independent", "enable.auto.commit": False, "isolation.level": "read_committed",
                          "enable.partition.eof": False})
     try:
-        numbers = consumer.list_topics(topic, 20).topics[topic].partitions
-        ends = {n: consumer.get_watermark_offsets(TopicPartition(topic, n), 20)[1] for n in numbers}
+        numbers = partitions_of(consumer, topic)
+        ends = patiently(lambda: {n: consumer.get_watermark_offsets(TopicPartition(topic, n), 20)[1] for n in numbers})
         consumer.assign([TopicPartition(topic, n, 0) for n in numbers])
         found: list[Message] = []
         deadline = time.monotonic() + 60
@@ -41,23 +67,16 @@ class Offsets:
     def __init__(self, bootstrap: str, topics: Topics) -> None:
         self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": topics.group, "enable.auto.commit": False})
         self._topic = topics.input
-        self._numbers = list(self._consumer.list_topics(topics.input, 20).topics[topics.input].partitions)
+        self._numbers = partitions_of(self._consumer, topics.input)
 
     def committed(self) -> dict[int, int]:
         """0 where there is none; waits while the coordinator loads or moves."""
-        deadline = time.monotonic() + 40
-        while True:
-            try:
-                found = self._consumer.committed([TopicPartition(self._topic, n) for n in self._numbers], 20)
-                return {p.partition: max(p.offset, 0) for p in found}
-            except KafkaException:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)
+        found = patiently(lambda: self._consumer.committed([TopicPartition(self._topic, n) for n in self._numbers], 20))
+        return {p.partition: max(p.offset, 0) for p in found}
 
     def ends(self) -> dict[int, int]:
         """The next offset of each partition."""
-        return {n: self._consumer.get_watermark_offsets(TopicPartition(self._topic, n), 20)[1] for n in self._numbers}
+        return patiently(lambda: {n: self._consumer.get_watermark_offsets(TopicPartition(self._topic, n), 20)[1] for n in self._numbers})
 
     def await_end(self, seconds: float) -> float:
         """Wait until the group is at the end; the seconds it took."""
